@@ -1,0 +1,120 @@
+/*
+ * The engine: where accounts and bodies are kept. The mailbox layer (store.h)
+ * stands on this alone and is the same over every engine.
+ *
+ * An account is a small ordered map of rows with a version: the unit of
+ * atomicity and of order. Bodies are immutable bytes outside it.
+ *
+ * A change is a *plan*: a pure function of the rows that it reads. An engine
+ * may run a plan more than once (a conflict between nodes, a row that had to
+ * be fetched first), so a plan changes nothing but its own op's result, which
+ * it sets afresh each time. At most one plan of an account runs at a time in
+ * a process, in the order they were started.
+ *
+ * Nothing about a version that is not durable leaves the process: the op's
+ * completion, of a plan that only read as well, is posted to its loop when
+ * every row it saw is durable.
+ */
+#ifndef STORE_ENGINE_H
+#define STORE_ENGINE_H
+
+#include "base/arena.h"
+#include "base/task.h"
+
+struct account_id { uint8_t b[16]; };
+struct body_id { uint8_t b[16]; }; /* begins with the time of its making: sorts by arrival */
+
+struct engine;
+struct txn;
+
+struct engine_op {
+	struct op op;             /* completion on op.home */
+	struct account_id account;
+	/* On a worker, alone in the account. ERR_AGAIN: the engine fetches
+	 * what was missing and runs it again. Any other error: nothing is
+	 * written, and it becomes op.rc. */
+	enum err (*plan)(struct engine_op *, struct txn *);
+	/* After the plan's rows are durable, before the completion is posted;
+	 * in version order within an account; must be short and not block.
+	 * Not called when nothing was written. NULL is fine. */
+	void (*publish)(struct engine_op *);
+	/* The plan returned ERR_OK but the commit failed: drop what the plan
+	 * had prepared in memory. NULL is fine. */
+	void (*abandon)(struct engine_op *);
+	struct engine_op *queue_next; /* the engine's */
+	uint64_t ticket;              /* the engine's */
+};
+
+struct engine_config {
+	const char *kind; /* "mem", "rocks" */
+	const char *dir;  /* rocks: a directory, made if absent */
+	struct executor *workers;
+	unsigned flags;
+#define ENGINE_READ_ONLY 1u /* `check` beside a running server */
+	void (*fatal)(void *arg, const char *sentence); /* a sync failed: must not return */
+	void *fatal_arg;
+};
+
+/* `ret_why`: on failure a sentence that says what to do. */
+enum err engine_open(const struct engine_config *c, struct engine **ret, struct buf *ret_why);
+/* No op may be started any more; waits for those under way. */
+void engine_close(struct engine *e);
+/* Starts op; op->op.done runs on op->op.home. Any thread. */
+void engine_run(struct engine *e, struct engine_op *op);
+
+/* Inside a plan. Reads see the plan's own writes. A row's bytes are valid
+ * until the plan returns. Keys start with a kind byte (keys.h) and sort as
+ * bytes; the account prefix is the engine's. */
+enum err txn_get(struct txn *t, struct span key, struct span *ret_value);
+/* Rows lo <= key < hi, ascending; stops when `row` returns false. */
+enum err txn_scan(struct txn *t, struct span lo, struct span hi,
+		  bool (*row)(void *arg, struct span key, struct span value), void *arg);
+void txn_put(struct txn *t, struct span key, struct span value);
+void txn_delete(struct txn *t, struct span key);
+/* For the plan's own scratch; freed when the plan returns. */
+struct arena *txn_arena(struct txn *t);
+struct account_id txn_account(struct txn *t);
+
+/*
+ * Bodies. Written in pieces by worker threads (never a loop), synced together
+ * with the commit that keeps them; one that no commit keeps is swept.
+ * A body of any size streams: a piece is at most BODY_PIECE bytes, each its
+ * own record with a CRC (and a zstd frame where it pays).
+ */
+#define BODY_PIECE ((size_t)4 << 20)
+struct body_put;
+/* Worker thread. The id is given at once. */
+struct body_put *engine_body_begin(struct engine *e, struct account_id a, struct body_id *ret_id);
+enum err engine_body_write(struct body_put *p, struct span piece); /* <= BODY_PIECE, all but the last full */
+/* In the plan that keeps it: writes the rows that say where it lies. The body
+ * is durable when the plan's commit is. */
+enum err txn_body_keep(struct txn *t, struct body_put *p);
+/* Ends the writer; a body not kept is garbage from then on. */
+void engine_body_end(struct body_put *p);
+/* Blocking read, worker threads only: bytes [off, off+len) cut to the body's
+ * end are appended to `out`. ERR_NOENT, ERR_CORRUPT (CRC), ERR_IO. */
+enum err engine_body_read(struct engine *e, struct account_id a, struct body_id id,
+			  uint64_t off, size_t len, struct buf *out);
+/* In a plan: no row holds the body any more; space is reclaimed later. */
+void txn_body_drop(struct txn *t, struct body_id id);
+
+/* Login name -> account. Ops on the workers; durable when done. */
+struct name_op {
+	struct op op;
+	struct engine *engine;       /* the engine's */
+	enum name_verb { NAME_GET, NAME_ADD, NAME_REMOVE } verb; /* ADD: get, or make */
+	char name[512];
+	bool was_added;              /* out */
+	struct account_id account;   /* out */
+};
+void engine_name(struct engine *e, struct name_op *op);
+/* Names after `after`, at most `max`, ascending: for tools. Blocking, worker or main thread. */
+enum err engine_list(struct engine *e, struct span after, size_t max,
+		     bool (*name)(void *arg, struct span name, struct account_id), void *arg);
+
+/* For `check` and tests: blocking; runs the plan now on the calling thread,
+ * read-only. */
+enum err engine_read_now(struct engine *e, struct account_id a,
+			 enum err (*plan)(void *arg, struct txn *), void *arg);
+
+#endif

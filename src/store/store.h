@@ -1,0 +1,202 @@
+/*
+ * Accounts, mailboxes, messages, as the server sees them.
+ *
+ * An account is one user's tree of mailboxes. A mailbox is a sequence of
+ * immutable versions (view.h); a command asks for a change, and what a client
+ * is told is the difference of two views. Every call that may touch a disk
+ * starts an op (base/task.h) and completes on the loop it was called from.
+ * Calls named *_now answer at once from memory, only with what is durable.
+ *
+ * Names of mailboxes are UTF-8 (NFC not enforced), "/" separates levels,
+ * "INBOX" in any ASCII case is INBOX. The wire's encodings are the server's.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/numset.h"
+#include "store/engine.h"
+#include "store/view.h"
+
+struct store;
+struct account; /* refcounted handle, shared by all sessions of the account */
+struct mailbox; /* refcounted handle on an open mailbox */
+
+enum err store_open(const struct engine_config *c, struct store **ret, struct buf *ret_why);
+void store_close(struct store *s);
+
+/* How an op is started: where it completes, for whom (base/task.h). */
+struct op_to {
+	struct executor *home;
+	void (*done)(struct op *, void *owner);
+	void *owner;
+};
+
+/* ---- accounts ---- */
+
+/* The account of that store name, made (with INBOX) if absent and `create`. */
+struct op *store_account_open(struct store *s, struct span name, bool create, struct op_to to);
+/* In done: the handle, with one reference that becomes the caller's. */
+struct account *op_account(struct op *op);
+struct account *account_ref(struct account *a);
+void account_unref(struct account *a);
+
+/*
+ * A watch: `changed(arg)` runs on `home` after a newer version of the account
+ * became durable; coalesced (one call may stand for many versions).
+ */
+struct watch;
+struct watch *account_watch(struct account *a, struct executor *home,
+			    void (*changed)(void *arg), void *arg);
+/* On the home loop; after it returns `changed` is not called again. */
+void watch_close(struct watch *w);
+
+/* ---- the tree of names ---- */
+
+enum name_flag {
+	NAME_SUBSCRIBED = 1, /* may be set on a name without mailbox */
+	NAME_EXISTS = 2,     /* a mailbox; without it a \NonExistent level or subscription only */
+	NAME_CHILDREN = 4,   /* an existing mailbox lies below */
+};
+/* Special uses, RFC 6154 and 8457, as bits. */
+enum special_use {
+	USE_ALL = 1, USE_ARCHIVE = 2, USE_DRAFTS = 4, USE_FLAGGED = 8,
+	USE_JUNK = 16, USE_SENT = 32, USE_TRASH = 64, USE_IMPORTANT = 128,
+};
+struct name {
+	struct span path;     /* full name, UTF-8 */
+	uint32_t mailbox;     /* number in the account; 0 without NAME_EXISTS */
+	unsigned flags;       /* enum name_flag */
+	unsigned special_use; /* enum special_use */
+	uint8_t mailbox_id[8];/* stable id (RFC 8474 MAILBOXID), survives RENAME */
+};
+/* Immutable, sorted so that parents stand before children (byte order with
+ * "/" lowest). INBOX is always there. */
+struct names {
+	size_t n;
+	const struct name *at;
+};
+const struct names *account_names_now(struct account *a); /* a reference: names_unref */
+void names_unref(const struct names *n);
+const struct name *names_find(const struct names *n, struct span path); /* NULL */
+
+/* All: ERR_EXISTS, ERR_NOENT, ERR_INVAL (bad name), ERR_LIMIT (depth, length, number), as fits. */
+/* CREATE: missing superior levels are made too (RFC 9051 6.3.4). ERR_CONFLICT: special use taken. */
+struct op *mailbox_create(struct account *a, struct span path, unsigned special_use, struct op_to to);
+/* DELETE: ERR_BUSY when it has children (then the mailbox stays, RFC 9051 6.3.5: NO [HASCHILDREN]
+ * is the caller's) ; ERR_DENIED for INBOX. A \NonExistent level is removed with its last child. */
+struct op *mailbox_delete(struct account *a, struct span path, struct op_to to);
+/* RENAME with all below; INBOX: its messages move to the new mailbox (RFC 9051 6.3.6). */
+struct op *mailbox_rename(struct account *a, struct span from, struct span to_path, struct op_to to);
+struct op *mailbox_subscribe(struct account *a, struct span path, bool on, struct op_to to);
+/* In done of mailbox_create: the MAILBOXID. */
+const uint8_t *op_mailbox_id(struct op *op);
+
+/* ---- STATUS ---- */
+
+struct mailbox_status {
+	uint32_t mailbox;
+	bool exists;          /* false: no such mailbox; the rest is zero */
+	uint32_t messages, uidnext, uidvalidity, unseen, deleted, recent;
+	uint64_t bytes;       /* sum of RFC822.SIZE */
+	uint64_t highestmodseq;
+};
+/* By numbers in the account (struct name). In done: op_status gives n results in order. */
+struct op *mailbox_status(struct account *a, const uint32_t *mailboxes, size_t n, struct op_to to);
+const struct mailbox_status *op_status(struct op *op, size_t *ret_n);
+
+/* ---- an open mailbox ---- */
+
+/* In done: op_mailbox, a handle with one reference; mailbox_view_now is ready. */
+struct op *mailbox_open(struct account *a, struct span path, struct op_to to);
+struct mailbox *op_mailbox(struct op *op);
+struct mailbox *mailbox_ref(struct mailbox *m);
+void mailbox_unref(struct mailbox *m);
+/* The newest durable view; one reference becomes the caller's (view_unref). */
+struct view *mailbox_view_now(struct mailbox *m);
+/* Deleted (or its name given to another) since: sessions end its selection. */
+bool mailbox_is_gone_now(struct mailbox *m);
+/*
+ * \Recent (RFC 3501 2.3.2): claims the UIDs from the returned one (inclusive)
+ * to `uidnext` (exclusive) for one session; returns `uidnext` when none are
+ * left. Without `claim` it only looks (EXAMINE, STATUS).
+ */
+uint32_t mailbox_recent(struct mailbox *m, uint32_t uidnext, bool claim);
+
+/* ---- changes ---- */
+
+enum flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_SET };
+struct flag_names {
+	uint64_t system;            /* enum flag bits, view.h */
+	const struct span *keyword; /* any case; the mailbox keeps the first spelling */
+	size_t n_keyword;
+};
+/*
+ * STORE. `unchangedsince`: UINT64_MAX for none (RFC 7162 3.1.3). UIDs that are
+ * gone are passed over. Everything the op needs is copied at start.
+ * ERR_LIMIT: too many keywords.
+ */
+struct op *messages_flag(struct mailbox *m, const struct numset *uids, enum flag_change how,
+			 const struct flag_names *flags, uint64_t unchangedsince, struct op_to to);
+/* In done of messages_flag: UIDs that failed UNCHANGEDSINCE; owned by the op. */
+const struct numset *op_modified(struct op *op);
+
+/* EXPUNGE: \Deleted messages, among `uids` if not NULL. In done: op_source_uids = what went. */
+struct op *messages_expunge(struct mailbox *m, const struct numset *uids, struct op_to to);
+
+/*
+ * COPY or MOVE to a mailbox of the same account by name; all or nothing.
+ * ERR_NOENT: no such mailbox (TRYCREATE). Flags and internal date are kept,
+ * bodies are shared. In done: op_uidvalidity (of the target), op_source_uids,
+ * op_target_uids (pairwise, ascending); both empty when nothing was left.
+ */
+struct op *messages_copy(struct mailbox *m, const struct numset *uids, struct span to_path,
+			 bool move, struct op_to to);
+uint32_t op_uidvalidity(struct op *op);
+const struct numset *op_source_uids(struct op *op);
+const struct numset *op_target_uids(struct op *op);
+
+/* ---- APPEND ---- */
+
+/*
+ * One message on its way in. Fed on the loop; bytes go to the workers a piece
+ * at a time, where they are written and scanned (mail/summary.h).
+ */
+struct incoming;
+struct incoming *incoming_new(struct account *a, struct executor *home,
+			      void (*drained)(void *arg), void *arg);
+/* Takes all of `s`. Returns false when the caller should stop feeding until
+ * `drained` is called (on home): a piece is being written. */
+bool incoming_feed(struct incoming *in, struct span s);
+uint64_t incoming_bytes(const struct incoming *in);
+/* Drops it (aborted APPEND, lost connection); NULL is fine. Not after messages_append. */
+void incoming_free(struct incoming *in);
+
+struct append_item {
+	struct incoming *body;     /* becomes the op's */
+	struct flag_names flags;
+	int64_t internal_date;     /* seconds since 1970 UTC */
+	int16_t zone_min;          /* the zone it was given in, minutes east */
+};
+/* All or none (RFC 3502). ERR_NOENT: TRYCREATE. In done: op_uidvalidity, op_target_uids. */
+struct op *messages_append(struct account *a, struct span path, struct append_item *items,
+			   size_t n, struct op_to to);
+
+/* ---- reading ---- */
+
+/* Bytes [off, off+len) of a message; in done op_bytes, which the caller may
+ * take over with buf moves. */
+struct op *body_read(struct account *a, struct body_id id, uint64_t off, size_t len, struct op_to to);
+struct buf *op_bytes(struct op *op);
+/* Summaries (mail/summary.h) of n bodies, in order; a missing one is rebuilt
+ * from the body; an empty span when the body is unreadable. Owned by the op. */
+struct op *summaries_read(struct account *a, const struct body_id *ids, size_t n, struct op_to to);
+const struct span *op_summaries(struct op *op, size_t *ret_n);
+
+/* ---- tools ---- */
+
+/* Every invariant, read-only (doc/store.md lists them); a sentence per finding.
+ * Blocking. Returns ERR_CORRUPT when there was any. */
+enum err store_check(struct store *s, void (*finding)(void *arg, const char *sentence),
+		     void *arg, uint64_t *ret_accounts, uint64_t *ret_messages);
+
+#endif
