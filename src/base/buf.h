@@ -30,7 +30,8 @@ void buf_puts(struct buf *b, const char *s);
 void buf_put_u64(struct buf *b, uint64_t v); /* decimal */
 void buf_printf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0), nonnull(2)));
 
 /* Room for `n` more bytes at the returned place; buf_added() makes them live. */
 char *buf_room(struct buf *b, size_t n);

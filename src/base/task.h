@@ -8,6 +8,7 @@
 #ifndef BASE_TASK_H
 #define BASE_TASK_H
 
+#include <stddef.h>
 #include "base/err.h"
 
 struct task {
@@ -28,7 +29,10 @@ static inline void executor_post(struct executor *x, struct task *t)
 #define TASK_OWNER(t, type, member) \
 	((type *)(void *)((char *)(t) - offsetof(type, member)))
 
-/* A pool of `n` threads that may block: disk reads, commits, password hashes. */
+/*
+ * A pool of `n` threads that may block: disk reads, commits, password hashes.
+ * NULL when not a single thread could be started.
+ */
 struct workers;
 struct workers *workers_new(unsigned n);
 struct executor *workers_executor(struct workers *w);
