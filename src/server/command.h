@@ -1,0 +1,119 @@
+/*
+ * A command, and the table that registers it. An extension is one file that
+ * ends with its table; its line in meson.build puts it into the index.
+ */
+#ifndef SERVER_COMMAND_H
+#define SERVER_COMMAND_H
+
+#include "base/arena.h"
+#include "server/conn.h"
+#include "server/session.h"
+#include "wire/cursor.h"
+#include "wire/emit.h"
+#include "wire/frame.h"
+
+/* What a step of a command says about what happens next. */
+enum verdict {
+	CMD_DONE,   /* the tagged reply is set (reply.h); report, send, next command */
+	CMD_WAIT,   /* run() is called again: see enum wait */
+	CMD_YIELD,  /* run() is called again soon, other connections first */
+	CMD_SWITCH, /* as DONE, then conn.c carries out cmd->plan */
+	CMD_CLOSE,  /* as DONE, then the connection is closed after its output */
+};
+
+enum wait {
+	WAIT_OP,      /* cmd->op completes */
+	WAIT_DRAIN,   /* the peer has read what was queued */
+	WAIT_LINE,    /* a line from the client: cmd->line, without CRLF */
+	WAIT_LITERAL, /* the literal that cmd->cur ends with: fed to def->feed, then the text
+	               * behind it is in cmd->cur and run() is called */
+	WAIT_CHANGE,  /* a line, or the account has changed (IDLE): cmd->line.p NULL then */
+};
+
+struct switch_plan {
+	bool push_tls;    /* STARTTLS */
+	bool new_session; /* the session object is replaced */
+};
+
+/* Where a command may stand (RFC 9051 section 6). */
+enum {
+	IN_NOT_AUTH = 1, IN_AUTH = 2, IN_SELECTED = 4,
+	IN_LOGGED_IN = IN_AUTH | IN_SELECTED,
+	IN_ANY = IN_NOT_AUTH | IN_LOGGED_IN,
+};
+
+enum {
+	CMD_BARRIER = 1,    /* nothing is read behind it until it is answered */
+	CMD_NO_EXPUNGE = 2, /* EXPUNGE may not be sent (RFC 9051 7.5.1); UID forms may */
+	CMD_NO_REPORT = 4,  /* no untagged report before the tagged reply */
+	CMD_UID = 8,        /* exists as UID x too; cmd->uid tells */
+	CMD_STREAM = 16,    /* takes literals as they come (APPEND) */
+	CMD_SECRET = 32,    /* its arguments are wiped after use */
+};
+
+struct command {
+	const char *name;   /* "FETCH"; one word */
+	unsigned states;
+	unsigned flags;
+	enum verdict (*run)(struct cmd *);
+	/* CMD_STREAM: bytes of the literal; false: stop until conn_literal_go(). */
+	bool (*feed)(struct cmd *, struct span);
+};
+
+struct cmd {
+	struct conn *conn;
+	struct session *session;
+	struct server *server;
+	struct arena *arena;         /* ends with the command */
+	const struct command *def;
+	struct span tag;
+	bool uid;                    /* UID FETCH and its like */
+	struct cursor cur;           /* the arguments */
+	int step;                    /* the command's own; 0 at first */
+	void *state;                 /* the command's own, in its arena */
+	struct op *op;               /* in flight; in run() after WAIT_OP: completed, its result valid
+	                              * until run() returns */
+	enum wait wait;
+	struct span line;            /* WAIT_LINE, WAIT_CHANGE */
+	struct frame_literal literal;/* CMD_STREAM: what cmd->cur ends with, if has_literal */
+	bool has_literal;
+	struct switch_plan plan;
+	struct buf tagged;           /* the tagged reply, sent by conn.c after the report */
+	enum { TAGGED_NONE, TAGGED_OK, TAGGED_NO, TAGGED_BAD } tagged_kind;
+	struct numset *mark, *silent;/* report.h: messages that STORE changed */
+	bool may_expunge;            /* EXPUNGE may be reported now */
+	bool no_report;
+};
+
+/* How a store op is started for this command: cmd->op = store_call(..., cmd_to(cmd)). */
+struct op_to cmd_to(struct cmd *cmd);
+/* `return cmd_wait(cmd, OP_STEP, op)`: sets step and op; WAIT_OP. */
+enum verdict cmd_wait(struct cmd *cmd, int next_step, struct op *op);
+/* Output is over the high-water mark: `return cmd_drain(cmd, step)`. */
+bool cmd_must_drain(struct cmd *cmd);
+enum verdict cmd_drain(struct cmd *cmd, int next_step);
+/* Where untagged responses are put; sent with the next flush. */
+struct buf *cmd_out(struct cmd *cmd);
+/* What this client may be sent: UTF-8 in quoted strings, literal8 (wire/emit.h). */
+struct emit_mode cmd_mode(const struct cmd *cmd);
+
+struct extension {
+	const char *name;       /* for the table of support: "IDLE" */
+	const char *rfc;        /* "RFC 2177" */
+	const char *about;      /* one line for the operator */
+	/* Words for CAPABILITY; NULL: none. Offered in these states: */
+	const char *capability;
+	unsigned states;
+	/* Decides instead of `states`, when not NULL; appends " WORD" itself. */
+	void (*offer)(const struct conn *, unsigned state, struct buf *out);
+	/* ENABLE takes these names; `enabled` bits are session->enabled. */
+	const char *enable;
+	unsigned enable_bit;    /* enum enabled */
+	const struct command *commands; /* ends with { 0 } */
+	size_t slot_bytes;      /* of its state in a session (session_slot) */
+};
+
+/* Generated from meson.build; ends with NULL. */
+extern const struct extension *const server_extensions[];
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * What changed, told: the difference between the version the client knows and
+ * the newest durable one (EXPUNGE, EXISTS, RECENT, FETCH; RFC 9051 section 7.4,
+ * 7.5). Commands do not print what they changed; STORE marks its messages.
+ */
+#ifndef SERVER_REPORT_H
+#define SERVER_REPORT_H
+
+#include "server/command.h"
+
+/* Into cmd_out(). Uses cmd->may_expunge, cmd->mark (UIDs told in any case),
+ * cmd->silent (UIDs whose change is the client's own wish). */
+void report(struct cmd *cmd);
+/* The FLAGS and PERMANENTFLAGS lines when the mailbox knows new keywords. */
+void report_flags(struct cmd *cmd, bool always);
+
+#endif

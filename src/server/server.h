@@ -1,0 +1,83 @@
+/*
+ * The IMAP server as `mailstile serve` starts it: listeners, loops, limits.
+ * What the caller hands in (store, auth, workers, log) outlives the server.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "auth/auth.h"
+#include "base/log.h"
+#include "net/tls.h"
+#include "store/store.h"
+
+enum server_tls { SERVER_TLS_NONE, SERVER_TLS_STARTTLS, SERVER_TLS_IMPLICIT };
+
+struct server_listener {
+	const char *name;          /* "imap", "imaps": in the log and in policy */
+	const char *address;       /* numeric */
+	uint16_t port;             /* 0: any; see server_listener_port */
+	enum server_tls tls;
+	bool plaintext_loopback;   /* a peer on a loopback address may log in without TLS */
+	enum auth_gate unauthenticate; /* UNAUTHENTICATE: off, admin-only, on (auth/policy.h) */
+};
+
+struct server_limits {
+	size_t line_bytes;            /* a command line without its literals */
+	size_t command_bytes;         /* a command with its literals, but for message bodies */
+	size_t literal_prelogin_bytes;
+	uint64_t message_bytes;       /* APPEND: larger is NO [TOOBIG] */
+	unsigned bad_commands;        /* in a connection; then BYE */
+	unsigned failed_logins;       /* in a connection; then BYE */
+	unsigned connections;         /* in all; then BYE at the greeting */
+	unsigned connections_per_address;
+	unsigned sessions_per_user;   /* 0: no limit; then NO [LIMIT] */
+	unsigned switches_per_minute; /* 0: no limit; then the reply to UNAUTHENTICATE waits */
+	unsigned epochs;              /* logins a connection; 0: no limit; then BYE (D18) */
+	size_t output_high_bytes;     /* a producer stops here until the peer has read */
+	uint64_t prelogin_ms;         /* from the greeting to the first login */
+	uint64_t switch_ms;           /* not authenticated, after UNAUTHENTICATE (D11) */
+	uint64_t idle_ms;             /* authenticated, >= 30 min (RFC 9051 5.4) */
+	uint64_t slow_peer_ms;        /* output that makes no progress for so long ends the connection */
+};
+
+struct server_config {
+	const struct server_listener *listener;
+	size_t n_listeners;
+	struct server_limits limits;
+	unsigned loops;             /* threads; 0: one a core */
+	struct tls_ctx *tls;        /* NULL: no TLS; a reference is taken */
+	struct store *store;
+	struct auth *auth;
+	struct executor *workers;
+	struct log *log;
+	const char *version;        /* for ID */
+};
+
+struct server;
+
+/*
+ * Binds every listener, starts the loops and accepts. On failure nothing is
+ * left running and `ret_why` is a sentence ("Cannot listen on ...: address
+ * already in use. ...").
+ */
+enum err server_start(const struct server_config *c, struct server **ret, struct buf *ret_why);
+/* The port that listener `i` is bound to. */
+uint16_t server_listener_port(const struct server *s, size_t i);
+
+/*
+ * After SIGHUP. The certificate serves new handshakes; limits and listeners
+ * stay as they are until a restart. Sessions whose authcid or authzid is no
+ * longer allowed by `auth` (reloaded before) get BYE. Any thread.
+ */
+void server_reload(struct server *s, struct tls_ctx *tls);
+
+/*
+ * Stops accepting, lets every running command finish (at most `grace_ms`),
+ * says BYE to every client, flushes, ends the loops and frees.
+ */
+void server_stop(struct server *s, uint64_t grace_ms);
+
+/* The table of support, Markdown, from the registered extensions (README). */
+void server_support(struct buf *out);
+
+#endif

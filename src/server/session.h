@@ -1,0 +1,49 @@
+/*
+ * A session: everything that belongs to a user, from login to UNAUTHENTICATE
+ * or the end. It owns an arena; what is not memory is deferred on that arena
+ * on the line after it was acquired. Ending the session forgets the user.
+ */
+#ifndef SERVER_SESSION_H
+#define SERVER_SESSION_H
+
+#include "base/arena.h"
+#include "server/conn.h"
+#include "store/store.h"
+
+enum enabled { /* what ENABLE turned on (RFC 5161), or a command implied */
+	ENABLED_REV2 = 1, /* IMAP4rev2 (RFC 9051 6.3.1) */
+};
+
+struct session {
+	struct conn *conn;
+	struct arena *arena;
+	unsigned state;               /* IN_NOT_AUTH, IN_AUTH, IN_SELECTED */
+	unsigned epoch;               /* of the connection; 0 before a login */
+	struct span authcid, authzid; /* who proved, for whom */
+	struct span mechanism;
+	bool is_admin;                /* of the authcid */
+	bool may_unauthenticate;      /* the gate, decided at login (D10) */
+	struct account *account;
+	struct watch *watch;          /* of the account */
+	bool account_changed;         /* since the last report */
+	unsigned enabled;             /* enum enabled */
+	struct selected *selected;    /* selected.h; NULL unless IN_SELECTED */
+	void **slots;                 /* one an extension, by index */
+	uint64_t commands;
+	uint64_t started_ms, bytes_in, bytes_out; /* at the start of the epoch */
+};
+
+/* A session in not authenticated state: the only constructor. */
+struct session *session_new(struct conn *c);
+/* Ends it; the audit line of its epoch is written (D17). NULL is fine. */
+void session_end(struct session *s);
+/* After a successful login: identity, account (its reference is taken), watch. */
+struct auth_identity;
+void session_login(struct session *s, const struct auth_identity *who, struct span mechanism,
+		   struct account *account);
+/* State of an extension in this session, zeroed at first use. */
+struct extension;
+void *session_slot(struct session *s, const struct extension *ext);
+bool session_is_rev2(const struct session *s);
+
+#endif
