@@ -1,0 +1,58 @@
+/*
+ * TLS 1.2 and 1.3 (RFC 8446, RFC 9325) on OpenSSL: contexts and facts. A stack
+ * gets TLS by net_push_tls() (net/stack.h).
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/buf.h"
+#include "net/error.h"
+
+struct net_stack;
+
+/* Refcounted: a reload makes a new one, and connections keep theirs. Any thread. */
+struct net_tls;
+
+struct net_tls_server {
+	const char *cert_file;	    /* PEM: the certificate, then its chain */
+	const char *key_file;	    /* PEM */
+	const char *client_ca_file; /* NULL: clients are not asked for a certificate */
+};
+
+struct net_tls_client {
+	const char *ca_file;   /* PEM; NULL: the system's */
+	const char *cert_file; /* NULL: none; for SASL EXTERNAL */
+	const char *key_file;
+	bool is_unverified; /* for tests: anybody's certificate will do */
+};
+
+/* `ret_error` names the file and OpenSSL's reason. */
+enum err net_tls_server_new(const struct net_tls_server *o, struct net_tls **ret_tls,
+			    struct net_error *ret_error);
+enum err net_tls_client_new(const struct net_tls_client *o, struct net_tls **ret_tls,
+			    struct net_error *ret_error);
+struct net_tls *net_tls_ref(struct net_tls *t);
+void net_tls_unref(struct net_tls *t); /* NULL is fine */
+
+/* What there is to know of a finished handshake. Strings live with the stack. */
+struct net_tls_facts {
+	const char *version; /* "TLSv1.3" */
+	const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
+	const char *sni;     /* the name the client asked for; NULL: none */
+	bool has_alpn;	     /* both sides said "imap" (RFC 7301) */
+	bool is_resumed;
+	bool has_peer_cert; /* and it was verified */
+};
+
+/* False: no TLS on this stack, or its handshake is not done. */
+bool net_tls_facts(const struct net_stack *s, struct net_tls_facts *ret_facts);
+/*
+ * Keying material (RFC 5705) without context, as channel bindings want it:
+ * "EXPORTER-Channel-Binding", 32 bytes (RFC 9266). ERR_NOENT without TLS.
+ */
+enum err net_tls_exporter(const struct net_stack *s, const char *label, void *out,
+			  size_t n);
+/* Appends the peer's verified certificate in DER; ERR_NOENT when there is none. */
+enum err net_tls_peer_cert(const struct net_stack *s, struct buf *der);
+
+#endif
