@@ -1,0 +1,127 @@
+/*
+ * The search program (RFC 9051 section 6.4.4; RFC 3501; RETURN of RFC 4731 and 5182;
+ * further keys of RFC 7162, 5032, 8514, 8474, 6203): a tree in the arena.
+ *
+ * Keys come from one table (search.c); one that belongs to an extension is known only
+ * when the caller offers it.
+ */
+#ifndef WIRE_SEARCH_H
+#define WIRE_SEARCH_H
+
+#include "wire/cursor.h"
+#include "wire/emit.h"
+#include "wire/seqset.h"
+
+enum search_key {
+	SEARCH_AND,
+	SEARCH_OR,
+	SEARCH_NOT,
+	SEARCH_FUZZY, /* child; OR has two */
+	SEARCH_ALL,
+	SEARCH_FLAG, /* u.flag is set: ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, RECENT */
+	SEARCH_UNFLAG, /* u.flag is not set: UNSEEN ..., OLD */
+	SEARCH_NEW,    /* RECENT UNSEEN (RFC 3501) */
+	SEARCH_KEYWORD,
+	SEARCH_UNKEYWORD, /* u.text */
+	SEARCH_SEQUENCE,
+	SEARCH_UID, /* u.set */
+	SEARCH_LARGER,
+	SEARCH_SMALLER, /* u.number */
+	SEARCH_BEFORE,
+	SEARCH_ON,
+	SEARCH_SINCE, /* u.days, of the internal date */
+	SEARCH_SENTBEFORE,
+	SEARCH_SENTON,
+	SEARCH_SENTSINCE, /* u.days, of the Date field */
+	SEARCH_BCC,
+	SEARCH_CC,
+	SEARCH_FROM,
+	SEARCH_SUBJECT,
+	SEARCH_TO,     /* u.text */
+	SEARCH_HEADER, /* u.header */
+	SEARCH_BODY,
+	SEARCH_TEXT,   /* u.text */
+	SEARCH_MODSEQ, /* u.modseq (RFC 7162) */
+	SEARCH_OLDER,
+	SEARCH_YOUNGER, /* u.number, seconds (RFC 5032) */
+	SEARCH_SAVEDBEFORE,
+	SEARCH_SAVEDON,
+	SEARCH_SAVEDSINCE, /* u.days (RFC 8514) */
+	SEARCH_SAVEDATESUPPORTED,
+	SEARCH_EMAILID,
+	SEARCH_THREADID, /* u.text (RFC 8474) */
+};
+
+/* What a key has to look at; of a program, the bits of all its keys. */
+enum search_need {
+	SEARCH_NEED_VIEW = 1,	 /* numbers, flags, dates, sizes: no message */
+	SEARCH_NEED_SUMMARY = 2, /* header fields that the summary has */
+	SEARCH_NEED_HEADER = 4,	 /* any header field */
+	SEARCH_NEED_BODY = 8,	 /* the text */
+	SEARCH_NEED_SAVED = 16,	 /* "$" */
+	SEARCH_NEED_MODSEQ = 32, /* MODSEQ: the reply carries the highest (RFC 7162) */
+};
+
+/* Extensions whose keys and RETURN options are known. */
+enum search_ext {
+	SEARCH_EXT_CONDSTORE = 1,
+	SEARCH_EXT_WITHIN = 2,
+	SEARCH_EXT_SAVEDATE = 4,
+	SEARCH_EXT_OBJECTID = 8,
+	SEARCH_EXT_FUZZY = 16,
+};
+
+struct search_node {
+	enum search_key key;
+	unsigned needs;		   /* enum search_need, children included */
+	struct search_node *child; /* first */
+	struct search_node *next;  /* sibling */
+	union {
+		unsigned flag; /* one of enum wire_flag */
+		struct seqset set;
+		uint64_t number;
+		int32_t days;	  /* since 1970-01-01 */
+		struct span text; /* in the program's charset, as given */
+		struct {
+			struct span name, text;
+		} header;
+		struct {
+			uint64_t modseq;
+			struct span entry;
+			char type;
+		} modseq; /* type 0, 'p' 's' 'a' */
+	} u;
+};
+
+enum search_return {
+	SEARCH_RETURN_MIN = 1,
+	SEARCH_RETURN_MAX = 2,
+	SEARCH_RETURN_ALL = 4,
+	SEARCH_RETURN_COUNT = 8,
+	SEARCH_RETURN_SAVE = 16,
+};
+
+struct search_program {
+	bool has_return;  /* RETURN (...) was given: the reply is ESEARCH */
+	unsigned returns; /* enum search_return; "()" gives ALL (RFC 4731 section 3.1) */
+	struct wire_params other_returns; /* options not known here, for the caller */
+	struct span charset; /* p NULL: none given: US-ASCII in rev1, UTF-8 in rev2 */
+	struct search_node *root; /* SEARCH_AND */
+	size_t n_nodes;
+	unsigned needs; /* enum search_need */
+};
+
+/* What stands behind "SEARCH", from the SP on, without the CRLF. `exts`: enum search_ext.
+ */
+bool cursor_search(struct cursor *c, unsigned exts, struct search_program *ret_program);
+/* Keys only, without RETURN and CHARSET: SORT, THREAD, MULTISEARCH, the client's SEARCH.
+ */
+bool cursor_search_keys(struct cursor *c, unsigned exts,
+			struct search_program *ret_program);
+/* From the SP on. */
+void emit_search(struct buf *out, struct emit_mode m, const struct search_program *p);
+void emit_search_keys(struct buf *out, struct emit_mode m,
+		      const struct search_node *root);
+bool search_equal(const struct search_node *a, const struct search_node *b);
+
+#endif

@@ -1,0 +1,68 @@
+/* Names of status conditions and response codes (RFC 9051 section 7.1, RFC 5530 and
+ * others). */
+#ifndef WIRE_TEXT_H
+#define WIRE_TEXT_H
+
+#include "base/span.h"
+
+enum cond { COND_NONE, COND_OK, COND_NO, COND_BAD, COND_BYE, COND_PREAUTH };
+
+enum code {
+	CODE_NONE,
+	CODE_OTHER, /* one that is not in the table: its name says */
+	CODE_ALERT,
+	CODE_ALREADYEXISTS,
+	CODE_APPENDUID,
+	CODE_AUTHENTICATIONFAILED,
+	CODE_AUTHORIZATIONFAILED,
+	CODE_BADCHARSET,
+	CODE_CANNOT,
+	CODE_CAPABILITY,
+	CODE_CLIENTBUG,
+	CODE_CLOSED,
+	CODE_CONTACTADMIN,
+	CODE_COPYUID,
+	CODE_CORRUPTION,
+	CODE_EXPIRED,
+	CODE_EXPUNGEISSUED,
+	CODE_HASCHILDREN,
+	CODE_HIGHESTMODSEQ,
+	CODE_INUSE,
+	CODE_LIMIT,
+	CODE_MAILBOXID,
+	CODE_MODIFIED,
+	CODE_NEWNAME,
+	CODE_NOMODSEQ,
+	CODE_NONEXISTENT,
+	CODE_NOPERM,
+	CODE_NOTSAVED,
+	CODE_OVERQUOTA,
+	CODE_PARSE,
+	CODE_PERMANENTFLAGS,
+	CODE_PRIVACYREQUIRED,
+	CODE_READ_ONLY,
+	CODE_READ_WRITE,
+	CODE_REFERRAL,
+	CODE_SERVERBUG,
+	CODE_TOOBIG,
+	CODE_TRYCREATE,
+	CODE_UIDNEXT,
+	CODE_UIDNOTSTICKY,
+	CODE_UIDVALIDITY,
+	CODE_UNAVAILABLE,
+	CODE_UNKNOWN_CTE,
+	CODE_UNSEEN,
+	CODE_USEATTR,
+	CODE_COUNT,
+};
+
+/* "OK"; "" for COND_NONE. */
+const char *cond_name(enum cond c);
+/* COND_NONE when `s` (any case) is none. */
+enum cond cond_of(struct span s);
+/* "READ-ONLY"; "" for CODE_NONE and CODE_OTHER. */
+const char *code_name(enum code c);
+/* CODE_NONE for an empty name, CODE_OTHER when `s` (any case) is not known. */
+enum code code_of(struct span s);
+
+#endif
