@@ -1,0 +1,78 @@
+/*
+ * The state of authentication: the user table and the policy in force, and
+ * what was verified lately. One object a server, any thread.
+ */
+#ifndef AUTH_AUTH_H
+#define AUTH_AUTH_H
+
+#include "auth/policy.h"
+#include "auth/users.h"
+#include "base/task.h"
+
+struct auth;
+
+struct auth_config {
+	struct executor *workers; /* where passwords are hashed */
+	uint64_t remember_ms;	  /* a right password; 0: never (verdict.h) */
+	size_t remember_max;	  /* how many; 0: 16384 */
+};
+
+/* Takes over the references on users and policy. NULL: OpenSSL failed. */
+struct auth *auth_new(const struct auth_config *c, struct users *users,
+		      struct policy *policy);
+/* No login may be under way. NULL is fine. */
+void auth_free(struct auth *a);
+
+/*
+ * A newer table and policy (both given; references taken over). Verdicts are
+ * forgotten; logins under way are judged by the new ones. Then the server asks
+ * auth_standing for each session.
+ */
+void auth_replace(struct auth *a, struct users *users, struct policy *policy);
+/* The table in force, with a reference. */
+struct users *auth_users(struct auth *a);
+
+/* Who a session is: two halves and the key of the mail. Names in normal form. */
+struct auth_identity {
+	struct user_name authcid; /* proved a credential */
+	struct user_name authzid; /* is acted for */
+	char authcid_account[USER_ACCOUNT_LEN + 1];
+	char account[USER_ACCOUNT_LEN + 1]; /* of the authzid: the name in the store */
+	bool is_admin;			    /* the authcid is an administrator */
+};
+
+static inline struct span auth_authcid(const struct auth_identity *i)
+{
+	return span_of(i->authcid.text, i->authcid.n);
+}
+
+static inline struct span auth_authzid(const struct auth_identity *i)
+{
+	return span_of(i->authzid.text, i->authzid.n);
+}
+
+static inline struct span auth_account(const struct auth_identity *i)
+{
+	return span_of(i->account, USER_ACCOUNT_LEN);
+}
+
+/*
+ * Is that still allowed: both users are there, the same ones (not deleted and
+ * added anew), the authcid has not been locked ("*") since, and he may still
+ * become the authzid.
+ */
+bool auth_standing(struct auth *a, const struct auth_identity *who);
+/*
+ * The same by names alone, for who keeps no identity: a name deleted and added
+ * anew passes, so a session compares its account, or keeps the identity.
+ */
+bool auth_standing_names(struct auth *a, struct span authcid, struct span authzid,
+			 struct span account);
+
+/*
+ * UNAUTHENTICATE's gate, by the authcid (D10) and the table in force now: what
+ * session_login decides, and what the command asks again before it runs.
+ */
+bool auth_may_unauthenticate(struct auth *a, enum auth_gate gate, struct span authcid);
+
+#endif
