@@ -19,6 +19,7 @@
 #define STORE_ENGINE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/task.h"
 
 struct account_id { uint8_t b[16]; };
@@ -39,10 +40,11 @@ struct engine_op {
 	 * Not called when nothing was written. NULL is fine. */
 	void (*publish)(struct engine_op *);
 	/* The plan returned ERR_OK but the commit failed: drop what the plan
-	 * had prepared in memory. NULL is fine. */
+	 * had prepared in memory. On the worker, before the account's next
+	 * plan. NULL is fine. */
 	void (*abandon)(struct engine_op *);
 	struct engine_op *queue_next; /* the engine's */
-	uint64_t ticket;              /* the engine's */
+	struct engine *engine;        /* the engine's */
 };
 
 struct engine_config {
@@ -50,7 +52,8 @@ struct engine_config {
 	const char *dir;  /* rocks: a directory, made if absent */
 	struct executor *workers;
 	unsigned flags;
-#define ENGINE_READ_ONLY 1u /* `check` beside a running server */
+#define ENGINE_READ_ONLY 1u /* `check` beside a running server; a plan that writes gets ERR_DENIED */
+#define ENGINE_REPLAY 2u    /* tests: every plan runs twice, the first run forgotten */
 	void (*fatal)(void *arg, const char *sentence); /* a sync failed: must not return */
 	void *fatal_arg;
 };
@@ -62,11 +65,13 @@ void engine_close(struct engine *e);
 /* Starts op; op->op.done runs on op->op.home. Any thread. */
 void engine_run(struct engine *e, struct engine_op *op);
 
-/* Inside a plan. Reads see the plan's own writes. A row's bytes are valid
- * until the plan returns. Keys start with a kind byte (keys.h) and sort as
+/* Inside a plan. Reads see the plan's own writes. The bytes that txn_get gives
+ * are valid until the plan returns, those of txn_scan only until `row` returns.
+ * What is put or deleted is copied. Keys start with a kind byte (keys.h) and sort as
  * bytes; the account prefix is the engine's. */
 enum err txn_get(struct txn *t, struct span key, struct span *ret_value);
-/* Rows lo <= key < hi, ascending; stops when `row` returns false. */
+/* Rows lo <= key < hi (empty: to the end), ascending; stops when `row` returns
+ * false. `row` may read, put and delete; puts behind its key are still seen. */
 enum err txn_scan(struct txn *t, struct span lo, struct span hi,
 		  bool (*row)(void *arg, struct span key, struct span value), void *arg);
 void txn_put(struct txn *t, struct span key, struct span value);
@@ -97,11 +102,21 @@ enum err engine_body_read(struct engine *e, struct account_id a, struct body_id 
 			  uint64_t off, size_t len, struct buf *out);
 /* In a plan: no row holds the body any more; space is reclaimed later. */
 void txn_body_drop(struct txn *t, struct body_id id);
+/*
+ * Bodies that a power cut tore: their plans were committed but not yet
+ * acknowledged to anybody, and the body's bytes did not reach the device.
+ * Nearly always none. Whoever opens the engine for writing removes the rows
+ * that hold them, as if never written, and calls txn_body_drop in the same
+ * plan; until then they are listed again. Blocking, before the first op.
+ */
+enum err engine_torn(struct engine *e,
+		     bool (*body)(void *arg, struct account_id a, struct body_id id), void *arg);
 
 /* Login name -> account. Ops on the workers; durable when done. */
 struct name_op {
 	struct op op;
 	struct engine *engine;       /* the engine's */
+	/* ERR_NOENT: no such name. ERR_INVAL: empty, or no NUL in `name`. */
 	enum name_verb { NAME_GET, NAME_ADD, NAME_REMOVE } verb; /* ADD: get, or make */
 	char name[512];
 	bool was_added;              /* out */
