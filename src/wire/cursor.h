@@ -49,7 +49,7 @@ bool cursor_end(struct cursor *c);
 bool cursor_at_end(const struct cursor *c); /* CRLF is next */
 
 /*
- * Takes `word` (any case) if it is next and no ATOM-CHAR or "]" follows it: so "BODY" is
+ * Takes `word` (any case) if it is next and no ATOM-CHAR but "[" follows it: "BODY" is
  * not taken from "BODYSTRUCTURE" or "BODY.PEEK", but is from "BODY[1]".
  */
 bool cursor_try_word(struct cursor *c, const char *word);

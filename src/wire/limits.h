@@ -14,6 +14,7 @@
 #define WIRE_HEADER_NAMES_MAX 512   /* names of one HEADER.FIELDS */
 #define WIRE_PART_DEPTH_MAX   100   /* numbers of one section part, 1.2.3 */
 #define WIRE_PATTERNS_MAX     256   /* patterns of one LIST */
+#define WIRE_PATTERN_BYTES_MAX 1000 /* one LIST pattern */
 #define WIRE_PARAMS_MAX	      64    /* modifiers, options or parameters of one list */
 #define WIRE_WORDS_MAX	      1024  /* words of one capability list */
 

@@ -48,8 +48,8 @@ void emit_list_args(struct buf *out, struct emit_mode m, const struct list_args 
 
 /*
  * Whether `name` matches `pattern`: "*" any bytes, "%" any but `delimiter`. INBOX, alone
- * or as the first level, matches in any case (RFC 9051 section 6.3.9). Linear in
- * practice, never worse than pattern times name, no recursion.
+ * or as the first level, matches in any case (RFC 9051 section 6.3.9). Time is at most
+ * pattern times name; a pattern over WIRE_PATTERN_BYTES_MAX matches nothing.
  */
 bool list_match(struct span pattern, struct span name, char delimiter);
 /*
