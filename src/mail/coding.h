@@ -36,7 +36,7 @@ struct decoder {
 	bool crlf;	 /* turn bare LF of the output into CRLF */
 	bool last_cr;	 /* the last byte out was CR */
 	uint32_t bits;	 /* base64: bits not given out yet */
-	unsigned n_bits; /* base64: how many, 0..18 */
+	unsigned n_bits; /* base64: how many, 0..7 */
 	unsigned state;	 /* quoted-printable: "=", "=X" or "=<CR>" seen */
 	char first;	 /* quoted-printable: X of "=X" */
 	struct buf held; /* quoted-printable: space that may end a line */

@@ -1,0 +1,247 @@
+/* i;unicode-casemap substring search (RFC 5051 section 2). */
+#include "mail/match.h"
+
+#include <unicase.h>
+#include <uninorm.h>
+
+#include "mail/charset.h"
+#include "mail/header.h"
+#include "mail/utf8.h"
+#include "mail/words.h"
+
+#define STEP		16384 /* bytes folded at a time: bounds the window */
+#define DECOMPOSE_DEPTH 16    /* UnicodeData.txt needs 4 */
+
+struct match_needle {
+	struct span folded;
+};
+
+static void decompose(uint32_t cp, int depth, struct buf *out)
+{
+	ucs4_t into[UC_DECOMPOSITION_MAX_LENGTH];
+	int tag;
+	int n = depth > 0 ? uc_decomposition(cp, &tag, into) : -1;
+
+	if (n < 0) {
+		utf8_put(out, cp);
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		decompose(into[i], depth - 1, out);
+}
+
+static void fold_ascii(struct span s, struct buf *out)
+{
+	char *to = buf_room(out, s.n);
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		to[i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
+	}
+	buf_added(out, s.n);
+}
+
+/* Appends the folded whole characters; returns how many bytes of a cut one are left. */
+static size_t fold(struct span s, struct buf *out)
+{
+	while (s.n > 0) {
+		uint32_t cp;
+		size_t ascii = utf8_ascii_bytes(s);
+		int n;
+
+		if (ascii > 0)
+			fold_ascii(span_sub(s, 0, ascii), out);
+		s = span_sub(s, ascii, s.n);
+		if (s.n == 0)
+			break;
+		n = utf8_take(s, &cp);
+		if (n == 0)
+			return s.n;
+		if (n == UTF8_BAD)
+			buf_puts(out, UTF8_REPLACEMENT);
+		else
+			decompose(uc_totitle(cp), DECOMPOSE_DEPTH, out);
+		s = span_sub(s, n == UTF8_BAD ? 1 : (size_t)n, s.n);
+	}
+	return 0;
+}
+
+void match_fold(struct span utf8, struct buf *out)
+{
+	size_t cut = fold(utf8, out);
+
+	while (cut-- > 0)
+		buf_puts(out, UTF8_REPLACEMENT);
+}
+
+struct match_needle *match_needle_new(struct arena *a, struct span utf8)
+{
+	struct match_needle *needle = ARENA_NEW(a, struct match_needle);
+	struct buf folded = { 0 };
+
+	match_fold(utf8, &folded);
+	needle->folded = arena_dup(a, buf_span(&folded));
+	buf_done(&folded);
+	return needle;
+}
+
+void match_begin(struct match *m, const struct match_needle *needle)
+{
+	buf_clear(&m->window);
+	m->needle = needle;
+	m->n_partial = 0;
+	m->found = needle->folded.n == 0;
+}
+
+/* Looks through the window and keeps of it what a match may still begin in. */
+static void look(struct match *m)
+{
+	struct span needle = m->needle->folded;
+	struct span w = buf_span(&m->window);
+
+	if (w.n < needle.n)
+		return;
+	m->found = memmem(w.p, w.n, needle.p, needle.n) != NULL;
+	buf_take(&m->window, w.n - (needle.n - 1));
+}
+
+static void feed_step(struct match *m, struct span s)
+{
+	size_t cut;
+
+	while (m->n_partial > 0 && s.n > 0) {
+		m->partial[m->n_partial++] = s.p[0];
+		s = span_sub(s, 1, s.n);
+		cut = fold(span_of(m->partial, m->n_partial), &m->window);
+		memmove(m->partial, m->partial + m->n_partial - cut, cut);
+		m->n_partial = (unsigned char)cut;
+	}
+	if (s.n > 0) {
+		cut = fold(s, &m->window);
+		memcpy(m->partial, s.p + s.n - cut, cut);
+		m->n_partial = (unsigned char)cut;
+	}
+	look(m);
+}
+
+bool match_feed(struct match *m, struct span utf8)
+{
+	while (!m->found && utf8.n > 0) {
+		feed_step(m, span_sub(utf8, 0, STEP));
+		utf8 = span_sub(utf8, STEP, utf8.n);
+	}
+	return m->found;
+}
+
+bool match_finish(struct match *m)
+{
+	if (m->found)
+		return true;
+	for (; m->n_partial > 0; m->n_partial--)
+		buf_puts(&m->window, UTF8_REPLACEMENT);
+	look(m);
+	return m->found;
+}
+
+void match_done(struct match *m)
+{
+	buf_done(&m->window);
+}
+
+bool match_text(const struct match_needle *needle, struct span utf8)
+{
+	struct match m = { 0 };
+	bool found;
+
+	match_begin(&m, needle);
+	match_feed(&m, utf8);
+	found = match_finish(&m);
+	match_done(&m);
+	return found;
+}
+
+bool match_header_value(const struct match_needle *needle, struct span value)
+{
+	struct buf text = { 0 };
+	bool found;
+
+	words_decode(value, &text);
+	found = match_text(needle, buf_span(&text));
+	buf_done(&text);
+	return found;
+}
+
+bool match_header_field(const struct match_needle *needle, struct span block,
+			struct span name)
+{
+	struct header_field f;
+
+	for (struct header_iter it = header_iter(block); header_next(&it, &f);) {
+		if (span_ieq(f.name, name) && match_header_value(needle, f.value))
+			return true;
+	}
+	return false;
+}
+
+struct match_body {
+	struct match match;
+	struct decoder decoder;
+	struct charset *charset;
+	struct buf decoded, text;
+};
+
+struct match_body *match_body_new(const struct match_needle *needle, enum coding coding,
+				  struct span charset)
+{
+	struct match_body *b = xcalloc(1, sizeof *b);
+
+	if (decoder_init(&b->decoder, coding, false) != ERR_OK)
+		decoder_init(&b->decoder, CODING_BINARY, false);
+	b->charset = charset_new(charset);
+	if (!b->charset)
+		b->charset = charset_new(SPAN("utf-8"));
+	match_begin(&b->match, needle);
+	return b;
+}
+
+/* Hands on what the decoder gave. */
+static void pass(struct match_body *b)
+{
+	charset_feed(b->charset, buf_span(&b->decoded), &b->text);
+	buf_clear(&b->decoded);
+	match_feed(&b->match, buf_span(&b->text));
+	buf_clear(&b->text);
+}
+
+bool match_body_feed(struct match_body *b, struct span raw)
+{
+	while (!b->match.found && raw.n > 0) {
+		decoder_feed(&b->decoder, span_sub(raw, 0, STEP), &b->decoded);
+		pass(b);
+		raw = span_sub(raw, STEP, raw.n);
+	}
+	return b->match.found;
+}
+
+bool match_body_finish(struct match_body *b)
+{
+	decoder_finish(&b->decoder, &b->decoded);
+	pass(b);
+	charset_finish(b->charset, &b->text);
+	match_feed(&b->match, buf_span(&b->text));
+	buf_clear(&b->text);
+	return match_finish(&b->match);
+}
+
+void match_body_free(struct match_body *b)
+{
+	if (!b)
+		return;
+	match_done(&b->match);
+	decoder_done(&b->decoder);
+	charset_free(b->charset);
+	buf_done(&b->decoded);
+	buf_done(&b->text);
+	xfree_secret(b, sizeof *b);
+}
