@@ -62,10 +62,10 @@ struct net_stack *net_connect(struct loop *l, const char *host, uint16_t port,
 void net_set_owner(struct net_stack *s, const struct net_events *ev, void *arg);
 
 /*
- * Starts TLS behind what was written so far, as the side the context is made for.
- * `host`: for clients, the name (or address) to verify and to send as SNI. The
- * handshake runs by itself and ends with on_handshake_done or on_closed; after
- * `timeout_ms` it has failed. What is written meanwhile waits.
+ * Starts TLS behind what was written so far (not before on_connected), as the side the
+ * context is made for. `host`: for clients, the name (or address) to verify and to send
+ * as SNI. The handshake runs by itself and ends with on_handshake_done or on_closed;
+ * after `timeout_ms` it has failed. What is written meanwhile waits.
  *
  * A server that upgrades (STARTTLS) looks at net_raw_pending() before: bytes behind the
  * command were injected in plain text (RFC 9051 section 6.2.1, RFC 3207 section 6).
