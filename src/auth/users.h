@@ -10,8 +10,8 @@
  * added again never sees the mail of before. `roles` is "-" or "admin".
  * `password` is a crypt(5) string, yescrypt, or "*": cannot log in by himself,
  * but administrators may act for him. Lines that begin with "#" and empty
- * lines mean nothing; the tools keep those at the top of the file. The file
- * ends with a line "# end of users": without it it was cut off and is refused.
+ * lines mean nothing; the tools keep those above the first user. The last line
+ * ends with LF: a file that does not was cut off and is refused.
  *
  * `struct users` is one immutable snapshot, shared by counting references.
  */
