@@ -99,6 +99,11 @@ uint64_t cursor_nz_number64(struct cursor *c);
  * refused: otherwise two spellings would name one mailbox.
  */
 struct span cursor_mailbox(struct cursor *c);
+/*
+ * The same in a response: a name that is not valid is returned as it stands, since a
+ * server may hold names that others made, and one must not cost a client the rest.
+ */
+struct span cursor_mailbox_any(struct cursor *c);
 /* list-mailbox: the same, unquoted "*" and "%" are allowed; "INBOX" is left as it is. */
 struct span cursor_list_mailbox(struct cursor *c);
 

@@ -132,6 +132,27 @@ void emit_list_mailbox(struct buf *out, struct emit_mode m, struct span utf8_pat
 	name_put(out, m, utf8_pattern, wire_is_list_char);
 }
 
+void emit_charset(struct buf *out, struct span charset)
+{
+	if (consists_of(charset, wire_is_atom_char))
+		buf_put(out, charset);
+	else
+		emit_quoted(out, charset);
+}
+
+void emit_params(struct buf *out, const struct wire_params *p, bool is_first)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (i > 0 || !is_first)
+			buf_putc(out, ' ');
+		buf_put(out, p->v[i].name);
+		if (!p->v[i].value.p)
+			continue;
+		buf_putc(out, ' ');
+		buf_put(out, p->v[i].value);
+	}
+}
+
 void emit_number(struct buf *out, uint64_t n)
 {
 	buf_put_u64(out, n);

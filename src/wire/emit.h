@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 
+struct wire_params;
+
 enum emit_literal {
 	EMIT_SERVER,	   /* "{n}": no server sends another form */
 	EMIT_CLIENT_SYNC,  /* "{n}", the client waits */
@@ -46,6 +48,10 @@ void emit_literal(struct buf *out, struct emit_mode m, struct span s);
 void emit_mailbox(struct buf *out, struct emit_mode m, struct span utf8_name);
 /* The same for a LIST pattern: "*" and "%" are left outside quotes when possible. */
 void emit_list_mailbox(struct buf *out, struct emit_mode m, struct span utf8_pattern);
+/* Atom, or quoted when it is none (`charset`: as cursor_charset gives it). */
+void emit_charset(struct buf *out, struct span charset);
+/* Parameters separated by SP; a leading SP too, unless `is_first`. */
+void emit_params(struct buf *out, const struct wire_params *p, bool is_first);
 void emit_number(struct buf *out, uint64_t n);
 void emit_crlf(struct buf *out);
 

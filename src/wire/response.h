@@ -8,6 +8,7 @@
 #include "base/numset.h"
 #include "wire/cursor.h"
 #include "wire/emit.h"
+#include "wire/seqset.h"
 #include "wire/text.h"
 
 enum response_kind { RESPONSE_CONTINUE, RESPONSE_TAGGED, RESPONSE_UNTAGGED };
@@ -38,12 +39,15 @@ bool cursor_next_word(struct cursor *c, struct span *ret_word);
 /* Whether a list of words, "IMAP4rev1 IDLE AUTH=PLAIN", has this one (any case). */
 bool wire_words_have(struct span words, const char *word);
 
-/* APPENDUID: UIDVALIDITY and UIDs. Sets are the caller's (numset_done). */
+/* APPENDUID: UIDVALIDITY and UIDs, which are added to `uids`. */
 bool code_appenduid(struct span code_args, uint32_t *ret_uidvalidity,
 		    struct numset *uids);
-/* COPYUID: UIDVALIDITY, source and target UIDs, in the order of each other. */
-bool code_copyuid(struct span code_args, uint32_t *ret_uidvalidity, struct numset *from,
-		  struct numset *to);
+/*
+ * COPYUID: UIDVALIDITY, source and target UIDs as written, since the sets correspond in
+ * that order (RFC 9051 section 7.1); copied nowhere, ranges live in `a`.
+ */
+bool code_copyuid(struct arena *a, struct span code_args, uint32_t *ret_uidvalidity,
+		  struct seqset *ret_from, struct seqset *ret_to);
 /* A code with one number: UIDNEXT, UIDVALIDITY, UNSEEN, HIGHESTMODSEQ. */
 bool code_number(struct span code_args, uint64_t *ret_number);
 

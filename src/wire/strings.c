@@ -232,6 +232,18 @@ struct span cursor_mailbox(struct cursor *c)
 	return mailbox_decode(c, s);
 }
 
+struct span cursor_mailbox_any(struct cursor *c)
+{
+	struct cursor strict = *c;
+	struct span s = cursor_mailbox(&strict);
+
+	if (!strict.bad) {
+		*c = strict;
+		return s;
+	}
+	return run_or_string(c, wire_is_astring_char, "a mailbox name was expected");
+}
+
 struct span cursor_list_mailbox(struct cursor *c)
 {
 	struct span s = run_or_string(c, wire_is_list_char,
