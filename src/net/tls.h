@@ -23,8 +23,14 @@ struct net_tls_client {
 	const char *ca_file;   /* PEM; NULL: the system's */
 	const char *cert_file; /* NULL: none; for SASL EXTERNAL */
 	const char *key_file;
+	/* 32 bytes, SHA-256 of the server's certificate: that one, whoever signed it and
+	 * whatever name it bears; NULL: by CA and name */
+	const unsigned char *pin_sha256;
 	bool is_unverified; /* for tests: anybody's certificate will do */
 };
+
+/* A client's context remembers the last session: connections to the same host resume it
+ * (RFC 8446 section 2.2). */
 
 /* `ret_error` names the file and OpenSSL's reason. */
 enum err net_tls_server_new(const struct net_tls_server *o, struct net_tls **ret_tls,

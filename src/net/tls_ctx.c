@@ -56,6 +56,7 @@ static struct net_tls *tls_new(bool is_server)
 {
 	struct net_tls *t = xcalloc(1, sizeof *t);
 	atomic_init(&t->refs, 1);
+	pthread_mutex_init(&t->lock, NULL);
 	t->is_server = is_server;
 	t->ctx = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
 	t->bio = tls_bio_method();
@@ -77,6 +78,8 @@ void net_tls_unref(struct net_tls *t)
 {
 	if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
 		return;
+	tls_session_drop(t);
+	pthread_mutex_destroy(&t->lock);
 	SSL_CTX_free(t->ctx);
 	BIO_meth_free(t->bio);
 	free(t);
@@ -163,7 +166,10 @@ enum err net_tls_client_new(const struct net_tls_client *o, struct net_tls **ret
 	SSL_CTX_set_alpn_protos(t->ctx, alpn_imap, sizeof alpn_imap - 1);
 	SSL_CTX_set_verify(t->ctx, o->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
 			   NULL);
-	if (!o->is_unverified)
+	tls_session_setup(t);
+	if (o->pin_sha256)
+		tls_pin_setup(t, o->pin_sha256);
+	else if (!o->is_unverified)
 		rc = load_roots(t->ctx, o->ca_file, ret_error);
 	if (rc == ERR_OK && o->cert_file)
 		rc = load_pair(t->ctx, o->cert_file,

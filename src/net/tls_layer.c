@@ -24,6 +24,7 @@ struct tls_layer {
 	struct net_layer layer;
 	struct net_tls *tls;
 	SSL *ssl;
+	char *host; /* clients: whom the session is with */
 	struct buf *from; /* during a call of OpenSSL: where the record lies */
 	size_t allowed;	  /* bytes of it that were not handed out yet */
 };
@@ -190,6 +191,7 @@ static void tls_layer_free(struct net_layer *l)
 {
 	struct tls_layer *t = of(l);
 	SSL_free(t->ssl);
+	free(t->host);
 	net_tls_unref(t->tls);
 	free(t);
 }
@@ -228,12 +230,17 @@ struct net_layer *tls_layer_new(struct net_tls *tls, const char *host)
 	/* a client that verifies must know whom */
 	bool is_ok = t->ssl && bio && (tls->is_server || tls->is_unverified || host);
 	if (is_ok && !tls->is_server && host)
-		is_ok = expect_host(t->ssl, host, tls->is_unverified);
+		is_ok = expect_host(t->ssl, host, tls->is_unverified || tls->is_pinned);
 	if (!is_ok) {
 		BIO_free(bio);
 		tls_layer_free(&t->layer);
 		ERR_clear_error();
 		return NULL;
+	}
+	if (!tls->is_server && host) {
+		t->host = xstrdup(host);
+		SSL_set_app_data(t->ssl, t->host);
+		tls_session_offer(tls, t->ssl, host);
 	}
 	BIO_set_data(bio, t);
 	SSL_set_bio(t->ssl, bio, bio);
