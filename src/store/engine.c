@@ -9,7 +9,7 @@
 #include "store/pack.h"
 #include "store/runqueue.h"
 
-static const struct engine_kind *const kinds[] = { &engine_mem };
+static const struct engine_kind *const kinds[] = { &engine_mem, &engine_rocks };
 
 enum err engine_open(const struct engine_config *c, struct engine **ret,
 		     struct buf *ret_why)

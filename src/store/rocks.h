@@ -1,0 +1,92 @@
+/*
+ * The rocks engine's inside: one RocksDB under DIR/index for all rows, segment
+ * files under DIR/segments for bodies.
+ *
+ * Column families and their keys (format 1; A: 16 bytes account, B: 16 bytes body):
+ *	default  "format" -> "1";  "store" -> 16 bytes id of the store
+ *	         'f' A B -> empty: not known yet that this body was synced
+ *	         't' A B -> empty: torn by a power cut, the account still holds it
+ *	idx      A key -> row of the mailbox layer
+ *	body     A B -> where its pieces lie (body_row.h)
+ *	name     login name -> A
+ *	seg      'l' u32be segment -> u64le bytes of records that are held; merged by
+ *addition
+ */
+#ifndef STORE_ROCKS_H
+#define STORE_ROCKS_H
+
+#include <rocksdb/c.h>
+#include "store/kind.h"
+#include "store/record.h"
+#include "store/segment.h"
+
+enum rocks_cf { CF_DEFAULT, CF_IDX, CF_BODY, CF_NAME, CF_SEG, N_CF };
+
+/* account and body */
+struct body_ref {
+	uint8_t b[32];
+};
+
+struct refs {
+	struct body_ref *at;
+	size_t n, cap;
+};
+
+struct rocks {
+	struct engine engine;
+	rocksdb_t *db;
+	rocksdb_column_family_handle_t *cf[N_CF];
+	rocksdb_options_t *options[N_CF];
+	rocksdb_cache_t *cache;
+	rocksdb_readoptions_t *read;   /* plain gets */
+	rocksdb_writeoptions_t *write; /* not synced: the commit thread does */
+	struct segments *segments;
+	struct store_id store;
+	bool has_torn; /* there were "t" rows when the store was opened */
+	struct {
+		pthread_mutex_t lock;
+		struct refs
+		    written; /* 'f' rows whose bodies the next sync makes durable */
+		struct refs synced; /* ... are durable: the rows can go */
+	} fresh;
+};
+
+static inline struct rocks *rocks_of(struct engine *e)
+{
+	return TASK_OWNER(e, struct rocks, engine);
+}
+
+/* What a RocksDB error means; frees it. ERR_OK for NULL. With `why` the text goes there.
+ */
+enum err rocks_err(char *error, struct buf *why);
+/* One row, copied; ERR_NOENT. The value is appended. */
+enum err rocks_get(struct rocks *r, enum rocks_cf cf, struct span key, struct buf *out);
+enum err rocks_put_synced(struct rocks *r, enum rocks_cf cf, struct span key,
+			  struct span value);
+
+/* ---- rocks_open.c ---- */
+enum err rocks_open(const struct engine_config *c, struct engine **ret,
+		    struct buf *ret_why);
+void rocks_close(struct engine *e);
+
+/* ---- rocks_body.c ---- */
+struct body_put *rocks_body_begin(struct engine *e, struct account_id a,
+				  struct body_id id);
+enum err rocks_body_write(struct body_put *p, struct span piece);
+void rocks_body_end(struct body_put *p);
+enum err rocks_body_read(struct engine *e, struct account_id a, struct body_id id,
+			 uint64_t off, size_t len, struct buf *out);
+enum err rocks_torn(struct engine *e,
+		    bool (*body)(void *arg, struct account_id a, struct body_id id),
+		    void *arg);
+/* Adds the rows of what the plan keeps and drops. */
+enum err rocks_batch_bodies(struct txn *t, rocksdb_writebatch_t *batch);
+/* After the batch was written. */
+void rocks_bodies_written(struct txn *t);
+/* The commit thread's helper: syncs the segments. */
+enum err rocks_sync_bodies(void *arg, struct buf *ret_why);
+/* At open: finds what a power cut tore. At close: nothing is fresh any more. */
+enum err rocks_recover_bodies(struct rocks *r);
+enum err rocks_settle_bodies(struct rocks *r);
+
+#endif

@@ -1,0 +1,402 @@
+/* The rocks engine: options, opening, the format, closing. */
+#include "store/rocks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/commit.h"
+#include "store/pack.h"
+
+enum {
+	/* Memory: twice this can be in memtables while one is written out. */
+	MEMTABLES_BYTES = 64 << 20,
+	/* Blocks, with indexes and filters; all of it RocksDB may keep. Not a
+	 * strict limit: that makes reads fail when all of it is pinned. */
+	CACHE_BYTES = 64 << 20,
+	/* Families that are written seldom (names) would hold the log for
+	 * ever; also the most that is replayed after a crash. */
+	LOG_BYTES = 128 << 20,
+	OPEN_FILES = 512,
+	BLOCK_BYTES = 16 << 10, /* a chunk of 256 messages fits in one */
+	BLOOM_BITS = 10,
+	JOBS = 2, /* a flush and a compaction; the cores are for mail */
+	INFO_LEVEL_WARN = 2,
+	INFO_LOG_BYTES = 4 << 20,
+	INFO_LOGS = 3,
+};
+
+static const char *const cf_names[N_CF] = { "default", "idx", "body", "name", "seg" };
+static const char format_row[] = "format", format_value[] = "1", store_row[] = "store";
+
+/* ---- options ---- */
+
+static rocksdb_options_t *options_new(struct rocks *r, enum rocks_cf cf)
+{
+	rocksdb_options_t *o = rocksdb_options_create();
+	rocksdb_options_set_create_if_missing(o, 1);
+	rocksdb_options_set_create_missing_column_families(o, 1);
+	rocksdb_options_set_db_write_buffer_size(o, MEMTABLES_BYTES);
+	rocksdb_options_set_write_buffer_size(o, MEMTABLES_BYTES / 2);
+	rocksdb_options_set_max_total_wal_size(o, LOG_BYTES);
+	rocksdb_options_set_max_open_files(o, OPEN_FILES);
+	rocksdb_options_set_max_background_jobs(o, JOBS);
+	rocksdb_options_set_info_log_level(o, INFO_LEVEL_WARN);
+	rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
+	rocksdb_options_set_keep_log_file_num(o, INFO_LOGS);
+	rocksdb_options_set_stats_dump_period_sec(o, 0);
+	rocksdb_options_set_compression(o, rocksdb_zstd_compression);
+	/* the least space amplification without tuning sizes by hand */
+	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+	/* what stands after a hole in the log was never acknowledged */
+	rocksdb_options_set_wal_recovery_mode(o, rocksdb_point_in_time_recovery);
+	if (cf == CF_SEG)
+		rocksdb_options_set_uint64add_merge_operator(o);
+	if (cf == CF_IDX || cf == CF_BODY) {
+		rocksdb_options_set_prefix_extractor(
+		    o, rocksdb_slicetransform_create_fixed_prefix(
+			   sizeof(struct account_id)));
+		rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, 0.05);
+	}
+
+	rocksdb_block_based_table_options_t *b = rocksdb_block_based_options_create();
+	rocksdb_block_based_options_set_block_size(b, BLOCK_BYTES);
+	rocksdb_block_based_options_set_block_cache(b, r->cache);
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(b, 1);
+	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(b, 1);
+	/* keys and prefixes: rows that are not there are asked for often */
+	rocksdb_block_based_options_set_filter_policy(
+	    b, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+	rocksdb_options_set_block_based_table_factory(o, b);
+	rocksdb_block_based_options_destroy(b);
+	return o;
+}
+
+/* ---- the database ---- */
+
+struct opening {
+	struct rocks *r;
+	const char *dir; /* of the store */
+	struct buf path; /* of the database, with a NUL */
+	bool is_read_only;
+	struct buf *why;
+};
+
+static enum err explain(struct opening *o, char *error)
+{
+	struct buf text = { 0 };
+	bool is_locked = strstr(error, "While lock file") ||
+			 strstr(error, "lock hold by");
+	bool is_absent = strstr(error, "does not exist") || strstr(error, "No such file");
+	enum err rc = rocks_err(error, &text);
+	if (is_locked) {
+		buf_printf(o->why, "another process has the store %s open; stop it first",
+			   o->dir);
+		rc = ERR_BUSY;
+	} else if (is_absent && o->is_read_only) {
+		buf_printf(o->why, "there is no store in %s", o->dir);
+		rc = ERR_NOENT;
+	} else {
+		struct span t = buf_span(&text);
+		buf_printf(o->why, "cannot open the store %s: %.*s", o->dir, (int)t.n,
+			   t.p);
+	}
+	buf_done(&text);
+	return rc;
+}
+
+/* Families on disk that this version does not know: of a newer format. */
+static enum err check_families(struct opening *o)
+{
+	char *error = NULL;
+	size_t n = 0;
+	struct stat st;
+	struct buf current = { 0 };
+	buf_printf(&current, "%s/CURRENT", buf_span(&o->path).p);
+	buf_putc(&current, '\0');
+	bool is_there = stat(buf_span(&current).p, &st) == 0;
+	buf_done(&current);
+	if (!is_there && !o->is_read_only)
+		return ERR_OK;
+	char **list = rocksdb_list_column_families(o->r->options[0], buf_span(&o->path).p,
+						   &n, &error);
+	if (error)
+		return explain(o, error);
+	enum err rc = ERR_OK;
+	for (size_t i = 0; i < n && rc == ERR_OK; i++) {
+		size_t k = 0;
+		while (k < N_CF && strcmp(list[i], cf_names[k]) != 0)
+			k++;
+		if (k < N_CF)
+			continue;
+		buf_printf(o->why,
+			   "the store %s has a part \"%s\" that this version does not "
+			   "know; it was made by a newer one: use that",
+			   o->dir, list[i]);
+		rc = ERR_UNSUPPORTED;
+	}
+	rocksdb_list_column_families_destroy(list, n);
+	return rc;
+}
+
+static enum err open_db(struct opening *o)
+{
+	enum { TRIES = 5 };
+	struct rocks *r = o->r;
+	const rocksdb_options_t *const *options =
+	    (const rocksdb_options_t *const *)r->options;
+	const char *path = buf_span(&o->path).p;
+	/* Beside a running server a file may go while it is looked for. */
+	for (int i = 1;; i++) {
+		char *error = NULL;
+		if (o->is_read_only)
+			r->db = rocksdb_open_for_read_only_column_families(
+			    r->options[0], path, N_CF, cf_names, options, r->cf, 0,
+			    &error);
+		else
+			r->db = rocksdb_open_column_families(
+			    r->options[0], path, N_CF, cf_names, options, r->cf, &error);
+		if (!error)
+			return ERR_OK;
+		r->db = NULL;
+		if (!o->is_read_only || i == TRIES || !strstr(error, "No such file"))
+			return explain(o, error);
+		rocksdb_free(error);
+	}
+}
+
+/* ---- the format ---- */
+
+static bool is_empty(struct rocks *r, enum rocks_cf cf)
+{
+	rocksdb_iterator_t *it = rocksdb_create_iterator_cf(r->db, r->read, r->cf[cf]);
+	rocksdb_iter_seek_to_first(it);
+	bool is_valid = rocksdb_iter_valid(it);
+	rocksdb_iter_destroy(it);
+	return !is_valid;
+}
+
+static enum err write_format(struct opening *o)
+{
+	struct rocks *r = o->r;
+	if (!is_empty(r, CF_IDX) || !is_empty(r, CF_NAME) || o->is_read_only) {
+		buf_printf(o->why, "the store %s does not say its format; it is damaged",
+			   o->dir);
+		return ERR_CORRUPT;
+	}
+	enum err rc = getrandom(r->store.b, sizeof r->store.b, 0) == sizeof r->store.b
+			  ? ERR_OK
+			  : ERR_IO;
+	if (rc == ERR_OK)
+		rc = rocks_put_synced(r, CF_DEFAULT, span_str(store_row),
+				      span_of(r->store.b, sizeof r->store.b));
+	/* last: a store with this row is complete */
+	if (rc == ERR_OK)
+		rc = rocks_put_synced(r, CF_DEFAULT, span_str(format_row),
+				      span_str(format_value));
+	if (rc != ERR_OK)
+		buf_printf(o->why, "cannot write to the store %s: %s", o->dir,
+			   err_text(rc));
+	return rc;
+}
+
+static enum err check_format(struct opening *o)
+{
+	struct buf value = { 0 }, id = { 0 };
+	enum err rc = rocks_get(o->r, CF_DEFAULT, span_str(format_row), &value);
+	struct span v = buf_span(&value);
+	if (rc == ERR_NOENT) {
+		rc = write_format(o);
+	} else if (rc == ERR_OK && !span_eq(v, span_str(format_value))) {
+		buf_printf(
+		    o->why,
+		    "the store %s has format %.*s and this version knows format %s; "
+		    "use a newer version",
+		    o->dir, (int)(v.n < 20 ? v.n : 20), v.p, format_value);
+		rc = ERR_UNSUPPORTED;
+	} else if (rc == ERR_OK) {
+		rc = rocks_get(o->r, CF_DEFAULT, span_str(store_row), &id);
+		if (rc == ERR_OK && id.n == sizeof o->r->store.b)
+			memcpy(o->r->store.b, buf_span(&id).p, sizeof o->r->store.b);
+		else
+			rc = ERR_CORRUPT;
+	}
+	if (rc != ERR_OK && o->why->n == 0)
+		buf_printf(o->why, "cannot read the format of the store %s: %s", o->dir,
+			   err_text(rc));
+	buf_done(&value);
+	buf_done(&id);
+	return rc;
+}
+
+/* ---- segments ---- */
+
+/* Behind every segment that a counter knows, be its file there or not. */
+static uint32_t next_segment(struct rocks *r)
+{
+	uint32_t next = 1;
+	rocksdb_iterator_t *it = rocksdb_create_iterator_cf(r->db, r->read,
+							    r->cf[CF_SEG]);
+	rocksdb_iter_seek_to_last(it);
+	if (rocksdb_iter_valid(it)) {
+		size_t n;
+		const char *k = rocksdb_iter_key(it, &n);
+		if (n == 5 && k[0] == 'l')
+			next = unpack_be32(k + 1) + 1;
+	}
+	rocksdb_iter_destroy(it);
+	return next;
+}
+
+static enum err open_segments(struct opening *o)
+{
+	struct buf path = { 0 };
+	buf_printf(&path, "%s/segments", o->dir);
+	buf_putc(&path, '\0');
+	enum err rc = segments_open(buf_span(&path).p, o->r->store, next_segment(o->r),
+				    o->is_read_only, &o->r->segments, o->why);
+	buf_done(&path);
+	if (rc == ERR_OK && !o->is_read_only) {
+		rc = rocks_recover_bodies(o->r);
+		if (rc != ERR_OK)
+			buf_printf(o->why,
+				   "cannot check what the last run of %s left behind: %s",
+				   o->dir, err_text(rc));
+	}
+	return rc;
+}
+
+/* ---- opening and closing ---- */
+
+static enum err rocks_sync_rows(void *arg, struct buf *ret_why)
+{
+	struct rocks *r = arg;
+	char *error = NULL;
+	rocksdb_flush_wal(r->db, 1, &error);
+	return rocks_err(error, ret_why);
+}
+
+static enum err start_commit(struct opening *o, const struct engine_config *config,
+			     struct commit **ret)
+{
+	*ret = NULL;
+	if (o->is_read_only)
+		return ERR_OK;
+	struct commit_config c = { .sync_rows = rocks_sync_rows,
+				   .sync_bodies = rocks_sync_bodies,
+				   .arg = o->r,
+				   .fatal = config->fatal,
+				   .fatal_arg = config->fatal_arg };
+	*ret = commit_new(&c);
+	if (!*ret)
+		buf_puts(o->why, "the commit thread could not be started");
+	return *ret ? ERR_OK : ERR_LIMIT;
+}
+
+static void rocks_free(struct rocks *r)
+{
+	segments_close(r->segments);
+	for (size_t i = 0; i < N_CF; i++) {
+		if (r->cf[i])
+			rocksdb_column_family_handle_destroy(r->cf[i]);
+	}
+	if (r->db)
+		rocksdb_close(r->db);
+	for (size_t i = 0; i < N_CF; i++)
+		rocksdb_options_destroy(r->options[i]);
+	rocksdb_readoptions_destroy(r->read);
+	rocksdb_writeoptions_destroy(r->write);
+	rocksdb_cache_destroy(r->cache);
+	pthread_mutex_destroy(&r->fresh.lock);
+	free(r->fresh.written.at);
+	free(r->fresh.synced.at);
+	free(r);
+}
+
+static struct rocks *rocks_new(void)
+{
+	struct rocks *r = xcalloc(1, sizeof *r);
+	r->cache = rocksdb_cache_create_lru(CACHE_BYTES);
+	for (size_t i = 0; i < N_CF; i++)
+		r->options[i] = options_new(r, (enum rocks_cf)i);
+	r->read = rocksdb_readoptions_create();
+	/* counters and names are walked over prefixes */
+	rocksdb_readoptions_set_total_order_seek(r->read, 1);
+	r->write = rocksdb_writeoptions_create();
+	pthread_mutex_init(&r->fresh.lock, NULL);
+	return r;
+}
+
+static enum err make_dir(struct opening *o)
+{
+	if (o->is_read_only || mkdir(o->dir, 0700) == 0 || errno == EEXIST)
+		return ERR_OK;
+	buf_printf(o->why, "cannot make the directory %s: %s", o->dir, strerror(errno));
+	return ERR_IO;
+}
+
+/* The names of index and segments in the directory, and its own. */
+static enum err sync_dir(struct opening *o)
+{
+	if (o->is_read_only)
+		return ERR_OK;
+	int fd = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int up = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_ok = fd >= 0 && fsync(fd) == 0;
+	/* not ours perhaps; then it was there before */
+	if (up >= 0 && fsync(up) != 0 && errno == EIO)
+		is_ok = false;
+	if (!is_ok)
+		buf_printf(o->why, "cannot sync the directory %s: %s", o->dir,
+			   strerror(errno));
+	if (up >= 0)
+		close(up);
+	if (fd >= 0)
+		close(fd);
+	return is_ok ? ERR_OK : ERR_IO;
+}
+
+enum err rocks_open(const struct engine_config *config, struct engine **ret,
+		    struct buf *ret_why)
+{
+	struct opening o = { .r = rocks_new(), .dir = config->dir, .why = ret_why };
+	struct commit *commit = NULL;
+	o.is_read_only = (config->flags & ENGINE_READ_ONLY) != 0;
+	buf_printf(&o.path, "%s/index", o.dir);
+	buf_putc(&o.path, '\0');
+	enum err rc = make_dir(&o);
+	if (rc == ERR_OK)
+		rc = check_families(&o);
+	if (rc == ERR_OK)
+		rc = open_db(&o);
+	if (rc == ERR_OK)
+		rc = check_format(&o);
+	if (rc == ERR_OK)
+		rc = open_segments(&o);
+	if (rc == ERR_OK)
+		rc = sync_dir(&o);
+	if (rc == ERR_OK)
+		rc = start_commit(&o, config, &commit);
+	buf_done(&o.path);
+	if (rc != ERR_OK) {
+		rocks_free(o.r);
+		return rc;
+	}
+	engine_init(&o.r->engine, &engine_rocks, config, commit);
+	*ret = &o.r->engine;
+	return ERR_OK;
+}
+
+void rocks_close(struct engine *e)
+{
+	struct rocks *r = rocks_of(e);
+	bool is_read_only = (e->flags & ENGINE_READ_ONLY) != 0;
+	engine_done(e); /* the commit thread has ended: all is durable */
+	if (!is_read_only)
+		rocks_settle_bodies(
+		    r); /* if not, the next opening looks at a few bodies */
+	rocks_free(r);
+}

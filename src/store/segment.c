@@ -1,0 +1,418 @@
+/* Segment files: appending, syncing, reading. */
+#include "store/segment.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <zstd.h>
+
+enum {
+	TINY = 256, /* below this a frame's own head eats what it saves */
+	ZSTD_LEVEL =
+	    1, /* an append is bound by CPU, and mail's base64 shrinks at any level */
+	CACHE = 128, /* descriptors of segments that are read */
+	WRITE_BEHIND =
+	    1
+	    << 20, /* pieces as large as this start on their way to the device at once */
+};
+
+struct file {
+	uint32_t number;
+	int fd;
+	unsigned refs;
+	bool is_dirty;
+	struct file *next_dirty;
+};
+
+struct segments {
+	int dir;
+	struct store_id store;
+	pthread_mutex_t lock; /* guards what follows */
+	uint32_t next;
+	struct file *open; /* the one that is appended to; NULL */
+	uint32_t end;	   /* of it, bytes */
+	struct file *dirty;
+	struct file *cache[CACHE]; /* by number */
+};
+
+static enum err err_of_errno(int e)
+{
+	switch (e) {
+	case ENOSPC:
+	case EDQUOT: return ERR_FULL;
+	case ENOENT: return ERR_CORRUPT; /* a row says that it is there */
+	default: return ERR_IO;
+	}
+}
+
+static void segment_name(uint32_t number, char name[16])
+{
+	snprintf(name, 16, "%08x.seg", (unsigned)number);
+}
+
+/* ---- files; with the lock held ---- */
+
+static struct file *file_ref(struct file *f)
+{
+	f->refs++;
+	return f;
+}
+
+static void file_unref(struct file *f)
+{
+	if (f && --f->refs == 0) {
+		close(f->fd);
+		free(f);
+	}
+}
+
+static struct file *file_new(uint32_t number, int fd)
+{
+	struct file *f = xcalloc(1, sizeof *f);
+	f->number = number;
+	f->fd = fd;
+	f->refs = 1;
+	return f;
+}
+
+static void cache_put(struct segments *s, struct file *f)
+{
+	struct file **slot = &s->cache[f->number % CACHE];
+	file_unref(*slot);
+	*slot = file_ref(f);
+}
+
+/* A new segment; its name is durable, its bytes are not yet. */
+static enum err begin_segment(struct segments *s)
+{
+	char name[16];
+	uint8_t head[SEGMENT_HEAD];
+	segment_name(s->next, name);
+	int fd = openat(s->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno == ENOENT ? ERR_IO : err_of_errno(errno);
+	segment_encode(s->store, s->next, head);
+	errno = ENOSPC;
+	if (pwrite(fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
+	    fsync(s->dir) != 0) {
+		enum err rc = err_of_errno(errno);
+		close(fd);
+		unlinkat(s->dir, name, 0);
+		return rc;
+	}
+	file_unref(s->open);
+	s->open = file_new(s->next++, fd);
+	s->end = SEGMENT_HEAD;
+	cache_put(s, s->open);
+	return ERR_OK;
+}
+
+static enum err reserve(struct segments *s, uint32_t room, struct file **ret,
+			uint32_t *ret_offset)
+{
+	enum err rc = ERR_OK;
+	pthread_mutex_lock(&s->lock);
+	if (!s->open || s->end > SEGMENT_BYTES - room)
+		rc = begin_segment(s);
+	if (rc == ERR_OK) {
+		*ret = file_ref(s->open);
+		*ret_offset = s->end;
+		s->end += room;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+static void wrote(struct segments *s, struct file *f, uint32_t offset, uint32_t room,
+		  bool is_ok)
+{
+	pthread_mutex_lock(&s->lock);
+	if (is_ok && !f->is_dirty) {
+		f->is_dirty = true;
+		f->next_dirty = s->dirty;
+		s->dirty = file_ref(f);
+	}
+	/* a full device must not be filled with holes */
+	if (!is_ok && s->open == f && s->end == offset + room)
+		s->end = offset;
+	file_unref(f);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Takes at most `max` dirty files off the list, with their references. */
+static size_t dirty_take(struct segments *s, struct file *to[], size_t max)
+{
+	size_t n = 0;
+	pthread_mutex_lock(&s->lock);
+	for (; n < max && s->dirty; n++) {
+		to[n] = s->dirty;
+		s->dirty = to[n]->next_dirty;
+		to[n]->is_dirty = false;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+/* ---- appending ---- */
+
+static enum err write_all(int fd, struct span head, struct span data, uint64_t at)
+{
+	while (head.n + data.n > 0) {
+		struct iovec v[2] = { { (void *)(uintptr_t)head.p, head.n },
+				      { (void *)(uintptr_t)data.p, data.n } };
+		ssize_t n = pwritev(fd, v, 2, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? ERR_IO : err_of_errno(errno);
+		at += (uint64_t)n;
+		size_t of_head = (size_t)n < head.n ? (size_t)n : head.n;
+		head = span_sub(head, of_head, SIZE_MAX);
+		data = span_sub(data, (size_t)n - of_head, SIZE_MAX);
+	}
+	return ERR_OK;
+}
+
+/* The frame, malloc'd; p NULL when it does not save a tenth. */
+static struct span squeeze(struct span bytes)
+{
+	if (bytes.n < TINY)
+		return SPAN_NONE;
+	size_t room = bytes.n - bytes.n / 10;
+	char *to = xmalloc(room);
+	size_t n = ZSTD_compress(to, room, bytes.p, bytes.n, ZSTD_LEVEL);
+	if (!ZSTD_isError(n))
+		return span_of(to, n);
+	free(to);
+	return SPAN_NONE;
+}
+
+enum err segments_append(struct segments *s, struct account_id a, struct body_id body,
+			 uint32_t number, struct span bytes, struct piece *ret)
+{
+	struct span frame = squeeze(bytes), data = frame.p ? frame : bytes;
+	struct record r = { .account = a, .body = body, .piece = number };
+	r.stored = (uint32_t)data.n;
+	r.raw = (uint32_t)bytes.n;
+	r.codec = frame.p ? CODEC_ZSTD : CODEC_RAW;
+	uint8_t head[RECORD_HEAD];
+	record_encode(&r, data, head);
+
+	struct file *f;
+	uint32_t offset, room = record_room(r.stored);
+	enum err rc = reserve(s, room, &f, &offset);
+	if (rc == ERR_OK) {
+		rc = write_all(f->fd, span_of(head, sizeof head), data, offset);
+		/* a long message shall not all be left to the commit's sync */
+		if (rc == ERR_OK && r.stored >= WRITE_BEHIND)
+			sync_file_range(f->fd, offset, room, SYNC_FILE_RANGE_WRITE);
+		*ret = (struct piece){ f->number, offset, r.stored, r.raw, r.codec };
+		wrote(s, f, offset, room, rc == ERR_OK);
+	}
+	free((void *)(uintptr_t)frame.p);
+	return rc;
+}
+
+static enum err sync_file(struct file *f, struct buf *ret_why)
+{
+	if (fdatasync(f->fd) == 0)
+		return ERR_OK;
+	enum err rc = err_of_errno(errno);
+	buf_printf(ret_why, "fdatasync of segment %08x: %s", (unsigned)f->number,
+		   strerror(errno));
+	return rc;
+}
+
+enum err segments_sync(struct segments *s, struct buf *ret_why)
+{
+	enum { MAX = 16 };
+	struct file *dirty[MAX];
+	enum err rc = ERR_OK;
+	size_t n = MAX;
+	while (n == MAX) {
+		n = dirty_take(s, dirty, MAX);
+		for (size_t i = 0; i < n; i++) {
+			if (rc == ERR_OK)
+				rc = sync_file(dirty[i], ret_why);
+			pthread_mutex_lock(&s->lock);
+			file_unref(dirty[i]);
+			pthread_mutex_unlock(&s->lock);
+		}
+	}
+	return rc;
+}
+
+enum err segments_sync_old(struct segments *s)
+{
+	return syncfs(s->dir) == 0 ? ERR_OK : err_of_errno(errno);
+}
+
+/* ---- reading ---- */
+
+/* A reference; opened when it is not at hand. */
+static enum err file_get(struct segments *s, uint32_t number, struct file **ret)
+{
+	enum err rc = ERR_OK;
+	pthread_mutex_lock(&s->lock);
+	struct file *f = s->cache[number % CACHE];
+	if (!f || f->number != number) {
+		char name[16];
+		segment_name(number, name);
+		int fd = openat(s->dir, name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			rc = err_of_errno(errno);
+		} else {
+			f = file_new(number, fd);
+			cache_put(s, f);
+			file_unref(f);
+		}
+	}
+	if (rc == ERR_OK)
+		*ret = file_ref(f);
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+static enum err read_all(int fd, char *to, size_t n, uint64_t at)
+{
+	while (n > 0) {
+		ssize_t got = pread(fd, to, n, (off_t)at);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return ERR_IO;
+		if (got == 0)
+			return ERR_CORRUPT; /* cut off */
+		to += got;
+		n -= (size_t)got;
+		at += (uint64_t)got;
+	}
+	return ERR_OK;
+}
+
+static enum err unsqueeze(struct span frame, uint32_t raw, size_t off, size_t len,
+			  struct buf *out)
+{
+	bool is_all = off == 0 && len >= raw;
+	char *to = is_all ? buf_room(out, raw) : xmalloc(raw);
+	size_t n = ZSTD_decompress(to, raw, frame.p, frame.n);
+	enum err rc = n == raw ? ERR_OK : ERR_CORRUPT;
+	if (is_all && rc == ERR_OK)
+		buf_added(out, raw);
+	else if (rc == ERR_OK)
+		buf_put(out, span_sub(span_of(to, raw), off, len));
+	if (!is_all)
+		xfree_secret(to, raw);
+	return rc;
+}
+
+enum err segments_read(struct segments *s, struct account_id a, struct body_id body,
+		       uint32_t number, const struct piece *p, size_t off, size_t len,
+		       struct buf *out)
+{
+	if (p->stored > BODY_PIECE || p->raw > BODY_PIECE ||
+	    (p->codec == CODEC_RAW && p->stored != p->raw) || p->codec > CODEC_ZSTD)
+		return ERR_CORRUPT;
+	struct file *f;
+	enum err rc = file_get(s, p->segment, &f);
+	if (rc != ERR_OK)
+		return rc;
+	size_t n = RECORD_HEAD + (size_t)p->stored;
+	char *bytes = xmalloc(n);
+	rc = read_all(f->fd, bytes, n, p->offset);
+	pthread_mutex_lock(&s->lock);
+	file_unref(f);
+	pthread_mutex_unlock(&s->lock);
+
+	struct record want = { .account = a,
+			       .body = body,
+			       .piece = number,
+			       .stored = p->stored,
+			       .raw = p->raw,
+			       .codec = p->codec };
+	struct span data = span_of(bytes + RECORD_HEAD, p->stored);
+	if (rc == ERR_OK)
+		rc = record_check(&want, span_of(bytes, n));
+	if (rc == ERR_OK && p->codec == CODEC_ZSTD)
+		rc = unsqueeze(data, p->raw, off, len, out);
+	else if (rc == ERR_OK)
+		buf_put(out, span_sub(data, off, len));
+	xfree_secret(bytes, n);
+	return rc;
+}
+
+/* ---- opening ---- */
+
+static bool number_of_name(const char *name, uint32_t *ret)
+{
+	char *end;
+	if (strlen(name) != 12 || strcmp(name + 8, ".seg") != 0)
+		return false;
+	*ret = (uint32_t)strtoul(name, &end, 16);
+	return end == name + 8;
+}
+
+static enum err find_next(struct segments *s, uint32_t next)
+{
+	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return ERR_IO;
+	}
+	uint32_t number;
+	s->next = next ? next : 1;
+	for (struct dirent *e; (e = readdir(d));) {
+		if (number_of_name(e->d_name, &number) && number >= s->next)
+			s->next = number + 1;
+	}
+	closedir(d);
+	return ERR_OK;
+}
+
+enum err segments_open(const char *dir, struct store_id store, uint32_t next,
+		       bool is_read_only, struct segments **ret, struct buf *ret_why)
+{
+	if (!is_read_only && mkdir(dir, 0700) != 0 && errno != EEXIST) {
+		buf_printf(ret_why, "cannot make the directory %s: %s", dir,
+			   strerror(errno));
+		return err_of_errno(errno);
+	}
+	struct segments *s = xcalloc(1, sizeof *s);
+	s->store = store;
+	pthread_mutex_init(&s->lock, NULL);
+	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0 || find_next(s, next) != ERR_OK) {
+		buf_printf(ret_why, "cannot read the directory %s: %s", dir,
+			   strerror(errno));
+		segments_close(s);
+		return ERR_IO;
+	}
+	*ret = s;
+	return ERR_OK;
+}
+
+void segments_close(struct segments *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < CACHE; i++)
+		file_unref(s->cache[i]);
+	while (s->dirty) {
+		struct file *f = s->dirty;
+		s->dirty = f->next_dirty;
+		file_unref(f);
+	}
+	file_unref(s->open);
+	if (s->dir >= 0)
+		close(s->dir);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
