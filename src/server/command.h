@@ -25,19 +25,24 @@ enum wait {
 	WAIT_OP,      /* cmd->op completes */
 	WAIT_DRAIN,   /* the peer has read what was queued */
 	WAIT_LINE,    /* a line from the client: cmd->line, without CRLF */
-	WAIT_LITERAL, /* the literal that cmd->cur ends with: fed to def->feed, then the text
-	               * behind it is in cmd->cur and run() is called */
-	WAIT_CHANGE,  /* a line, or the account has changed (IDLE): cmd->line.p NULL then */
+	WAIT_LITERAL, /* the literal that cmd->cur ends with: fed to def->feed, then the
+		       * text behind it is in cmd->cur and run() is called */
+	WAIT_CHANGE,  /* a line, or the account has changed (IDLE): cmd->line.p NULL then
+		       */
+	WAIT_TIMER,   /* cmd_sleep's time is over */
+	WAIT_TURN,    /* CMD_YIELD */
 };
 
 struct switch_plan {
-	bool push_tls;    /* STARTTLS */
+	bool push_tls;	  /* STARTTLS */
 	bool new_session; /* the session object is replaced */
 };
 
 /* Where a command may stand (RFC 9051 section 6). */
 enum {
-	IN_NOT_AUTH = 1, IN_AUTH = 2, IN_SELECTED = 4,
+	IN_NOT_AUTH = 1,
+	IN_AUTH = 2,
+	IN_SELECTED = 4,
 	IN_LOGGED_IN = IN_AUTH | IN_SELECTED,
 	IN_ANY = IN_NOT_AUTH | IN_LOGGED_IN,
 };
@@ -46,13 +51,13 @@ enum {
 	CMD_BARRIER = 1,    /* nothing is read behind it until it is answered */
 	CMD_NO_EXPUNGE = 2, /* EXPUNGE may not be sent (RFC 9051 7.5.1); UID forms may */
 	CMD_NO_REPORT = 4,  /* no untagged report before the tagged reply */
-	CMD_UID = 8,        /* exists as UID x too; cmd->uid tells */
+	CMD_UID = 8,	    /* exists as UID x too; cmd->uid tells */
 	CMD_STREAM = 16,    /* takes literals as they come (APPEND) */
 	CMD_SECRET = 32,    /* its arguments are wiped after use */
 };
 
 struct command {
-	const char *name;   /* "FETCH"; one word */
+	const char *name; /* "FETCH"; one word */
 	unsigned states;
 	unsigned flags;
 	enum verdict (*run)(struct cmd *);
@@ -64,24 +69,26 @@ struct cmd {
 	struct conn *conn;
 	struct session *session;
 	struct server *server;
-	struct arena *arena;         /* ends with the command */
+	struct arena *arena; /* ends with the command */
 	const struct command *def;
 	struct span tag;
-	bool uid;                    /* UID FETCH and its like */
-	struct cursor cur;           /* the arguments */
-	int step;                    /* the command's own; 0 at first */
-	void *state;                 /* the command's own, in its arena */
-	struct op *op;               /* in flight; in run() after WAIT_OP: completed, its result valid
-	                              * until run() returns */
+	bool uid;	   /* UID FETCH and its like */
+	struct cursor cur; /* the arguments */
+	int step;	   /* the command's own; 0 at first */
+	void *state;	   /* the command's own, in its arena */
+	struct op *op; /* in flight; in run() after WAIT_OP: completed, its result valid
+			* until run() returns */
 	enum wait wait;
-	struct span line;            /* WAIT_LINE, WAIT_CHANGE */
-	struct frame_literal literal;/* CMD_STREAM: what cmd->cur ends with, if has_literal */
-	bool has_literal;
+	struct span line; /* WAIT_LINE, WAIT_CHANGE */
+	struct frame_literal
+	    literal;	  /* CMD_STREAM: what cmd->cur ends with, if has_literal */
+	bool has_literal; /* not taken yet */
 	struct switch_plan plan;
-	struct buf tagged;           /* the tagged reply, sent by conn.c after the report */
+	struct buf tagged; /* the tagged reply, sent by conn.c after the report */
 	enum { TAGGED_NONE, TAGGED_OK, TAGGED_NO, TAGGED_BAD } tagged_kind;
-	struct numset *mark, *silent;/* report.h: messages that STORE changed */
-	bool may_expunge;            /* EXPUNGE may be reported now */
+	const struct numset *mark;	    /* report.h: told in any case */
+	const struct report_silent *silent; /* report.h: the client's own wish */
+	bool may_expunge;		    /* EXPUNGE may be reported now */
 	bool no_report;
 };
 
@@ -89,6 +96,14 @@ struct cmd {
 struct op_to cmd_to(struct cmd *cmd);
 /* `return cmd_wait(cmd, OP_STEP, op)`: sets step and op; WAIT_OP. */
 enum verdict cmd_wait(struct cmd *cmd, int next_step, struct op *op);
+/* `return cmd_sleep(cmd, step, ms)`: run() is called again then. */
+enum verdict cmd_sleep(struct cmd *cmd, int next_step, uint64_t ms);
+/* `return cmd_literal(cmd, step)`: takes the announced literal (WAIT_LITERAL). */
+enum verdict cmd_literal(struct cmd *cmd, int next_step);
+/* `return cmd_line(cmd, step)`: WAIT_LINE. */
+enum verdict cmd_line(struct cmd *cmd, int next_step);
+/* `return cmd_yield(cmd, step)`: other connections first. */
+enum verdict cmd_yield(struct cmd *cmd, int next_step);
 /* Output is over the high-water mark: `return cmd_drain(cmd, step)`. */
 bool cmd_must_drain(struct cmd *cmd);
 enum verdict cmd_drain(struct cmd *cmd, int next_step);
@@ -98,9 +113,9 @@ struct buf *cmd_out(struct cmd *cmd);
 struct emit_mode cmd_mode(const struct cmd *cmd);
 
 struct extension {
-	const char *name;       /* for the table of support: "IDLE" */
-	const char *rfc;        /* "RFC 2177" */
-	const char *about;      /* one line for the operator */
+	const char *name;  /* for the table of support: "IDLE" */
+	const char *rfc;   /* "RFC 2177" */
+	const char *about; /* one line for the operator */
 	/* Words for CAPABILITY; NULL: none. Offered in these states: */
 	const char *capability;
 	unsigned states;
@@ -108,9 +123,9 @@ struct extension {
 	void (*offer)(const struct conn *, unsigned state, struct buf *out);
 	/* ENABLE takes these names; `enabled` bits are session->enabled. */
 	const char *enable;
-	unsigned enable_bit;    /* enum enabled */
+	unsigned enable_bit;		/* enum enabled */
 	const struct command *commands; /* ends with { 0 } */
-	size_t slot_bytes;      /* of its state in a session (session_slot) */
+	size_t slot_bytes;		/* of its state in a session (session_slot) */
 };
 
 /* Generated from meson.build; ends with NULL. */

@@ -24,7 +24,8 @@ enum verdict reply_err_target(struct cmd *cmd, enum err e);
 /* "* OK [code] text" */
 void untagged_ok(struct cmd *cmd, const char *code, const char *text);
 /* "* <words>" CRLF, printf-like. */
-void untagged(struct cmd *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void untagged(struct cmd *cmd, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* "+ text" CRLF, flushed. */
 void continuation(struct cmd *cmd, struct span text);
 

@@ -8,6 +8,16 @@
 
 #include "server/command.h"
 
+/*
+ * STORE with .SILENT: the client knows what it asked for and is not told, unless
+ * another session changed the message as well (RFC 9051 section 6.4.6).
+ */
+struct report_silent {
+	const struct numset *uids;
+	enum flag_change how;
+	const struct flag_names *flags;
+};
+
 /* Into cmd_out(). Uses cmd->may_expunge, cmd->mark (UIDs told in any case),
  * cmd->silent (UIDs whose change is the client's own wish). */
 void report(struct cmd *cmd);

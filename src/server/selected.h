@@ -15,15 +15,17 @@ struct selected {
 	struct mailbox *mailbox;
 	struct view *view, *told;
 	bool read_only;
-	struct span path;        /* UTF-8 */
-	struct numset recent;    /* UIDs that are \Recent in this session (rev1) */
-	size_t keywords_told;    /* FLAGS has listed so many */
-	struct numset saved;     /* `$`: UIDs (RFC 5182) */
-	struct arena *arena;     /* child of the session's */
+	struct span path;     /* UTF-8 */
+	struct numset recent; /* UIDs that are \Recent in this session (rev1) */
+	size_t keywords_told; /* FLAGS has listed so many */
+	struct numset saved;  /* `$`: UIDs (RFC 5182) */
+	struct arena *arena;  /* child of the session's */
 };
 
-/* Selects: takes the mailbox reference; sends nothing. The former one was closed before. */
-struct selected *selected_new(struct session *s, struct mailbox *m, struct span path, bool read_only);
+/* Selects: takes the mailbox reference; sends nothing. The former one was closed before.
+ */
+struct selected *selected_new(struct session *s, struct mailbox *m, struct span path,
+			      bool read_only);
 /* Back to authenticated state; no expunge, nothing sent. */
 void selected_end(struct session *s);
 
@@ -33,9 +35,12 @@ void selected_end(struct session *s);
  * over. Otherwise a number above EXISTS is ERR_INVAL (BAD, RFC 9051 9 seq-number).
  * "$" is selected->saved.
  */
-enum err selected_resolve(struct selected *sel, const struct seqset *set, bool uid, struct numset *ret_uids);
-/* A message by UID with the newest flags that may be told; its number in `ret_seq`. False: gone from the view. */
-bool selected_message(struct selected *sel, uint32_t uid, uint32_t *ret_seq, struct view_msg *ret);
+enum err selected_resolve(struct selected *sel, const struct seqset *set, bool uid,
+			  struct numset *ret_uids);
+/* A message by UID with the newest flags that may be told; its number in `ret_seq`.
+ * False: gone from the view. */
+bool selected_message(struct selected *sel, uint32_t uid, uint32_t *ret_seq,
+		      struct view_msg *ret);
 /* The FLAGS list "(\Seen x)" of a message for this client. */
 void selected_flags(struct cmd *cmd, const struct view_msg *m, struct buf *out);
 

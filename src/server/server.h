@@ -13,44 +13,47 @@
 enum server_tls { SERVER_TLS_NONE, SERVER_TLS_STARTTLS, SERVER_TLS_IMPLICIT };
 
 struct server_listener {
-	const char *name;          /* "imap", "imaps": in the log and in policy */
-	const char *address;       /* numeric */
-	uint16_t port;             /* 0: any; see server_listener_port */
+	const char *name;    /* "imap", "imaps": in the log and in policy */
+	const char *address; /* numeric */
+	uint16_t port;	     /* 0: any; see server_listener_port */
 	enum server_tls tls;
-	bool plaintext_loopback;   /* a peer on a loopback address may log in without TLS */
-	enum auth_gate unauthenticate; /* UNAUTHENTICATE: off, admin-only, on (auth/policy.h) */
+	bool plaintext_loopback; /* a peer on a loopback address may log in without TLS */
+	enum auth_gate
+	    unauthenticate; /* UNAUTHENTICATE: off, admin-only, on (auth/policy.h) */
 };
 
 struct server_limits {
-	size_t line_bytes;            /* a command line without its literals */
-	size_t command_bytes;         /* a command with its literals, but for message bodies */
+	size_t line_bytes;    /* a command line without its literals */
+	size_t command_bytes; /* a command with its literals, but for message bodies */
 	size_t literal_prelogin_bytes;
-	uint64_t message_bytes;       /* APPEND: larger is NO [TOOBIG] */
-	unsigned bad_commands;        /* in a connection; then BYE */
-	unsigned failed_logins;       /* in a connection; then BYE */
-	unsigned connections;         /* in all; then BYE at the greeting */
+	uint64_t message_bytes; /* APPEND: larger is NO [TOOBIG] */
+	unsigned bad_commands;	/* in a connection; then BYE */
+	unsigned failed_logins; /* in a connection; then BYE */
+	unsigned connections;	/* in all; then BYE at the greeting */
 	unsigned connections_per_address;
-	unsigned sessions_per_user;   /* 0: no limit; then NO [LIMIT] */
-	unsigned switches_per_minute; /* 0: no limit; then the reply to UNAUTHENTICATE waits */
-	unsigned epochs;              /* logins a connection; 0: no limit; then BYE (D18) */
-	size_t output_high_bytes;     /* a producer stops here until the peer has read */
-	uint64_t prelogin_ms;         /* from the greeting to the first login */
-	uint64_t switch_ms;           /* not authenticated, after UNAUTHENTICATE (D11) */
-	uint64_t idle_ms;             /* authenticated, >= 30 min (RFC 9051 5.4) */
-	uint64_t slow_peer_ms;        /* output that makes no progress for so long ends the connection */
+	unsigned sessions_per_user; /* 0: no limit; then NO [LIMIT] */
+	unsigned
+	    switches_per_minute; /* 0: no limit; then the reply to UNAUTHENTICATE waits */
+	unsigned epochs;	 /* logins a connection; 0: no limit; then BYE (D18) */
+	size_t output_high_bytes; /* a producer stops here until the peer has read */
+	uint64_t prelogin_ms;	  /* from the greeting to the first login */
+	uint64_t switch_ms;	  /* not authenticated, after UNAUTHENTICATE (D11) */
+	uint64_t idle_ms;	  /* authenticated, >= 30 min (RFC 9051 5.4) */
+	uint64_t slow_peer_ms;	  /* output that makes no progress for so long ends the
+				     connection */
 };
 
 struct server_config {
 	const struct server_listener *listener;
 	size_t n_listeners;
 	struct server_limits limits;
-	unsigned loops;             /* threads; 0: one a core */
-	struct tls_ctx *tls;        /* NULL: no TLS; a reference is taken */
+	unsigned loops;	     /* threads; 0: one a core */
+	struct net_tls *tls; /* NULL: no TLS; a reference is taken */
 	struct store *store;
 	struct auth *auth;
 	struct executor *workers;
 	struct log *log;
-	const char *version;        /* for ID */
+	const char *version; /* for ID */
 };
 
 struct server;
@@ -60,7 +63,8 @@ struct server;
  * left running and `ret_why` is a sentence ("Cannot listen on ...: address
  * already in use. ...").
  */
-enum err server_start(const struct server_config *c, struct server **ret, struct buf *ret_why);
+enum err server_start(const struct server_config *c, struct server **ret,
+		      struct buf *ret_why);
 /* The port that listener `i` is bound to. */
 uint16_t server_listener_port(const struct server *s, size_t i);
 
@@ -69,13 +73,17 @@ uint16_t server_listener_port(const struct server *s, size_t i);
  * stay as they are until a restart. Sessions whose authcid or authzid is no
  * longer allowed by `auth` (reloaded before) get BYE. Any thread.
  */
-void server_reload(struct server *s, struct tls_ctx *tls);
+void server_reload(struct server *s, struct net_tls *tls);
 
 /*
  * Stops accepting, lets every running command finish (at most `grace_ms`),
- * says BYE to every client, flushes, ends the loops and frees.
+ * says BYE to every client, flushes, waits for what the store still does for
+ * clients that have gone, and ends the loops. No store or auth call comes any more.
  */
 void server_stop(struct server *s, uint64_t grace_ms);
+/* After server_stop(), store_close() and workers_free(): nobody posts to a loop any more.
+ */
+void server_free(struct server *s);
 
 /* The table of support, Markdown, from the registered extensions (README). */
 void server_support(struct buf *out);

@@ -7,28 +7,28 @@
 #define SERVER_SESSION_H
 
 #include "base/arena.h"
+#include "auth/auth.h"
 #include "server/conn.h"
 #include "store/store.h"
 
 enum enabled { /* what ENABLE turned on (RFC 5161), or a command implied */
-	ENABLED_REV2 = 1, /* IMAP4rev2 (RFC 9051 6.3.1) */
+	       ENABLED_REV2 = 1, /* IMAP4rev2 (RFC 9051 6.3.1) */
 };
 
 struct session {
 	struct conn *conn;
 	struct arena *arena;
-	unsigned state;               /* IN_NOT_AUTH, IN_AUTH, IN_SELECTED */
-	unsigned epoch;               /* of the connection; 0 before a login */
-	struct span authcid, authzid; /* who proved, for whom */
-	struct span mechanism;
-	bool is_admin;                /* of the authcid */
-	bool may_unauthenticate;      /* the gate, decided at login (D10) */
+	unsigned state;		  /* IN_NOT_AUTH, IN_AUTH, IN_SELECTED */
+	unsigned epoch;		  /* of the connection; 0 before a login */
+	struct auth_identity who; /* authcid proved, authzid is acted for */
+	const char *mechanism;	  /* static */
+	bool may_unauthenticate;  /* the gate, decided at login (D10) */
 	struct account *account;
-	struct watch *watch;          /* of the account */
-	bool account_changed;         /* since the last report */
-	unsigned enabled;             /* enum enabled */
-	struct selected *selected;    /* selected.h; NULL unless IN_SELECTED */
-	void **slots;                 /* one an extension, by index */
+	struct watch *watch;	   /* of the account */
+	bool account_changed;	   /* since the last report */
+	unsigned enabled;	   /* enum enabled */
+	struct selected *selected; /* selected.h; NULL unless IN_SELECTED */
+	void **slots;		   /* one an extension, by index */
 	uint64_t commands;
 	uint64_t started_ms, bytes_in, bytes_out; /* at the start of the epoch */
 };
@@ -37,10 +37,12 @@ struct session {
 struct session *session_new(struct conn *c);
 /* Ends it; the audit line of its epoch is written (D17). NULL is fine. */
 void session_end(struct session *s);
-/* After a successful login: identity, account (its reference is taken), watch. */
-struct auth_identity;
-void session_login(struct session *s, const struct auth_identity *who, struct span mechanism,
-		   struct account *account);
+/*
+ * After a successful login: identity, account (its reference is taken), watch.
+ * False when all slots of the account are taken (the reference is taken all the same).
+ */
+bool session_login(struct session *s, const struct auth_identity *who,
+		   const char *mechanism, struct account *account);
 /* State of an extension in this session, zeroed at first use. */
 struct extension;
 void *session_slot(struct session *s, const struct extension *ext);

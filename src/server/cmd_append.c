@@ -1,0 +1,186 @@
+/*
+ * APPEND (RFC 9051 section 6.3.12; MULTIAPPEND of RFC 3502; APPENDUID of RFC
+ * 4315; literal8 of RFC 3516). Messages stream to the store as they arrive.
+ */
+#include "base/clock.h"
+#include "server/reply.h"
+#include "wire/date.h"
+#include "wire/flags.h"
+
+enum { PARSE, MESSAGE_IN, ANSWER };
+
+/* All messages of one command are one commit and wait in memory or on disk until then. */
+#define APPEND_MESSAGES_MAX 1000
+
+struct append_state {
+	struct cmd *cmd;
+	struct span path;
+	struct append_item *item;
+	size_t n, cap;	  /* complete ones; room */
+	bool has_partial; /* item[n] is being fed */
+};
+
+static void state_done(void *arg)
+{
+	struct append_state *st = arg;
+
+	for (size_t i = 0; i < st->n + (st->has_partial ? 1 : 0); i++)
+		incoming_free(st->item[i].body);
+}
+
+static void drained(void *arg)
+{
+	conn_literal_go(((struct append_state *)arg)->cmd->conn);
+}
+
+static bool feed(struct cmd *cmd, struct span bytes)
+{
+	struct append_state *st = cmd->state;
+
+	return incoming_feed(st->item[st->n].body, bytes);
+}
+
+/* [SP "(" flags ")"] [SP date-time] SP literal (RFC 9051 section 9, append-message) */
+static bool parse_options(struct cmd *cmd, struct append_item *item)
+{
+	struct cursor *cur = &cmd->cur;
+	struct frame_literal literal;
+	struct wire_flags flags;
+
+	item->internal_date = clock_wall_s();
+	if (!cursor_sp(cur))
+		return false;
+	if (cursor_peek(cur) == '(') {
+		if (!cursor_flag_list(cur, &flags) || !cursor_sp(cur))
+			return false;
+		item->flags = (struct flag_names){ flags.system, flags.keywords,
+						   flags.n_keywords };
+	}
+	if (cursor_is_date_time(cur)) {
+		struct wire_time t = cursor_date_time(cur);
+
+		item->internal_date = t.utc;
+		item->zone_min = t.zone_minutes;
+		if (!cursor_sp(cur))
+			return false;
+	}
+	if (!cmd->has_literal)
+		return cursor_fail(cur, "a message literal was expected");
+	return cursor_literal_header(cur, &literal);
+}
+
+static bool mailbox_exists(struct cmd *cmd, struct span path)
+{
+	const struct names *names = account_names_now(cmd->session->account);
+	const struct name *name = names_find(names, path);
+	bool exists = name && (name->flags & NAME_EXISTS);
+
+	names_unref(names);
+	return exists;
+}
+
+static struct append_item *next_item(struct append_state *st)
+{
+	if (st->n == st->cap) {
+		struct append_item *more;
+
+		st->cap = st->cap ? 2 * st->cap : 2;
+		more = arena_array(st->cmd->arena, st->cap, sizeof *more);
+		if (st->n)
+			memcpy(more, st->item, st->n * sizeof *more);
+		st->item = more;
+	}
+	return &st->item[st->n];
+}
+
+/* One more message: its options, then its bytes. */
+static enum verdict message(struct cmd *cmd)
+{
+	struct append_state *st = cmd->state;
+	struct append_item *item = next_item(st);
+
+	if (st->n == APPEND_MESSAGES_MAX)
+		return reply_no(cmd, "LIMIT",
+				"These are too many messages for one APPEND.");
+	if (!parse_options(cmd, item))
+		return reply_syntax(cmd);
+	if (cmd->literal.bytes == 0)
+		return reply_no(cmd, NULL, "An empty message is not kept.");
+	if (cmd->literal.bytes > cmd->server->config.limits.message_bytes)
+		return reply_no(cmd, "TOOBIG",
+				"The message is larger than this server takes.");
+	item->body = incoming_new(cmd->session->account, cmd->conn->home->home, drained,
+				  st);
+	st->has_partial = true;
+	return cmd_literal(cmd, MESSAGE_IN);
+}
+
+static enum verdict parse(struct cmd *cmd)
+{
+	struct append_state *st = ARENA_NEW(cmd->arena, struct append_state);
+
+	cmd->state = st;
+	st->cmd = cmd;
+	arena_defer(cmd->arena, state_done, st);
+	cursor_sp(&cmd->cur);
+	st->path = cursor_mailbox(&cmd->cur);
+	if (cmd->cur.bad)
+		return reply_syntax(cmd);
+	/* Said before the client sends its bytes. */
+	if (!mailbox_exists(cmd, st->path))
+		return reply_err_target(cmd, ERR_NOENT);
+	return message(cmd);
+}
+
+static enum verdict message_in(struct cmd *cmd)
+{
+	struct append_state *st = cmd->state;
+	struct op *op;
+
+	st->has_partial = false;
+	st->n++;
+	if (cmd->has_literal)
+		return message(cmd);
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	op = messages_append(cmd->session->account, st->path, st->item, st->n,
+			     cmd_to(cmd));
+	st->n = 0; /* they are the op's now */
+	return cmd_wait(cmd, ANSWER, op);
+}
+
+static enum verdict answer(struct cmd *cmd)
+{
+	struct buf b = { 0 };
+	const char *code;
+
+	if (cmd->op->rc != ERR_OK)
+		return reply_err_target(cmd, cmd->op->rc);
+	buf_printf(&b, "APPENDUID %u ", op_uidvalidity(cmd->op));
+	numset_print(op_target_uids(cmd->op), &b);
+	code = arena_printf(cmd->arena, "%.*s", (int)b.n, b.p + b.off);
+	buf_done(&b);
+	return reply_ok(cmd, code, "APPEND completed.");
+}
+
+static enum verdict run(struct cmd *cmd)
+{
+	switch (cmd->step) {
+	case PARSE: return parse(cmd);
+	case MESSAGE_IN: return message_in(cmd);
+	default: return answer(cmd);
+	}
+}
+
+static const struct command commands[] = {
+	{ "APPEND", IN_LOGGED_IN, CMD_STREAM, run, feed },
+	{ 0 },
+};
+const struct extension cmd_append = {
+	.name = "MULTIAPPEND",
+	.rfc = "RFC 3502",
+	.about = "several messages in one atomic APPEND",
+	.capability = "MULTIAPPEND",
+	.states = IN_LOGGED_IN,
+	.commands = commands,
+};

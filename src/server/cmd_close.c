@@ -1,0 +1,91 @@
+/* CHECK, CLOSE, UNSELECT, EXPUNGE (RFC 9051 sections 6.4.1 to 6.4.3; RFC 3501 CHECK; RFC
+ * 4315 UID EXPUNGE). */
+#include "server/reply.h"
+#include "server/selected.h"
+
+enum { PARSE, ANSWER };
+
+/* What was acknowledged is durable already: nothing is left to do. */
+static enum verdict run_check(struct cmd *cmd)
+{
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	return reply_done(cmd);
+}
+
+static enum verdict run_unselect(struct cmd *cmd)
+{
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	selected_end(cmd->session);
+	return reply_done(cmd);
+}
+
+/* CLOSE expunges what was marked, silently, and never in a read-only mailbox. */
+static enum verdict run_close(struct cmd *cmd)
+{
+	struct selected *sel = cmd->session->selected;
+
+	if (cmd->step == ANSWER && cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	if (cmd->step == PARSE) {
+		if (!cursor_end(&cmd->cur))
+			return reply_syntax(cmd);
+		if (!sel->read_only)
+			return cmd_wait(
+			    cmd, ANSWER,
+			    messages_expunge(sel->mailbox, NULL, cmd_to(cmd)));
+	}
+	selected_end(cmd->session);
+	return reply_done(cmd);
+}
+
+static enum verdict run_expunge(struct cmd *cmd)
+{
+	struct selected *sel = cmd->session->selected;
+	struct numset uids = { 0 };
+	struct op *op;
+
+	if (cmd->step == ANSWER)
+		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : reply_done(cmd);
+	if (cmd->uid) {
+		struct seqset set;
+
+		cursor_sp(&cmd->cur);
+		if (!cursor_sequence_set(&cmd->cur, &set) || !cursor_end(&cmd->cur))
+			return reply_syntax(cmd);
+		selected_resolve(sel, &set, true, &uids);
+	} else if (!cursor_end(&cmd->cur)) {
+		return reply_syntax(cmd);
+	}
+	if (sel->read_only) {
+		numset_done(&uids);
+		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
+	}
+	op = messages_expunge(sel->mailbox, cmd->uid ? &uids : NULL, cmd_to(cmd));
+	numset_done(&uids);
+	return cmd_wait(cmd, ANSWER, op);
+}
+
+static const struct command commands[] = {
+	{ "CHECK", IN_SELECTED, 0, run_check },
+	{ "CLOSE", IN_SELECTED, CMD_NO_REPORT, run_close },
+	{ "UNSELECT", IN_SELECTED, CMD_NO_REPORT, run_unselect },
+	{ "EXPUNGE", IN_SELECTED, CMD_UID, run_expunge },
+	{ 0 },
+};
+const struct extension cmd_close = {
+	.name = "UNSELECT",
+	.rfc = "RFC 3691",
+	.about = "leave a mailbox without expunging",
+	.capability = "UNSELECT",
+	.states = IN_LOGGED_IN,
+	.commands = commands,
+};
+const struct extension ext_uidplus = {
+	.name = "UIDPLUS",
+	.rfc = "RFC 4315",
+	.about = "UID EXPUNGE, and the UIDs of what was appended or copied",
+	.capability = "UIDPLUS",
+	.states = IN_LOGGED_IN,
+};

@@ -1,0 +1,89 @@
+/* COPY and MOVE with their UID forms (RFC 9051 sections 6.4.7, 6.4.8; RFC 6851; COPYUID
+ * of RFC 4315). */
+#include "server/reply.h"
+#include "server/selected.h"
+
+enum { PARSE, ANSWER };
+
+/* "COPYUID validity from to"; NULL when nothing was left to copy. */
+static const char *copyuid(struct cmd *cmd)
+{
+	struct buf b = { 0 };
+	const char *code;
+
+	if (numset_count(op_target_uids(cmd->op)) == 0)
+		return NULL;
+	buf_printf(&b, "COPYUID %u ", op_uidvalidity(cmd->op));
+	numset_print(op_source_uids(cmd->op), &b);
+	buf_putc(&b, ' ');
+	numset_print(op_target_uids(cmd->op), &b);
+	code = arena_printf(cmd->arena, "%.*s", (int)b.n, b.p + b.off);
+	buf_done(&b);
+	return code;
+}
+
+static enum verdict answer(struct cmd *cmd, bool move)
+{
+	const char *code;
+
+	if (cmd->op->rc != ERR_OK)
+		return reply_err_target(cmd, cmd->op->rc);
+	code = copyuid(cmd);
+	if (!move)
+		return reply_ok(cmd, code, code ? "Copied." : "Nothing to copy.");
+	/* RFC 6851 section 4.3: COPYUID goes out before the EXPUNGE responses. */
+	if (code)
+		untagged_ok(cmd, code, "Moved.");
+	return reply_done(cmd);
+}
+
+static enum verdict run(struct cmd *cmd, bool move)
+{
+	struct selected *sel = cmd->session->selected;
+	struct numset uids = { 0 };
+	struct seqset set;
+	struct span path;
+	struct op *op;
+
+	if (cmd->step == ANSWER)
+		return answer(cmd, move);
+	cursor_sp(&cmd->cur);
+	cursor_sequence_set(&cmd->cur, &set);
+	cursor_sp(&cmd->cur);
+	path = cursor_mailbox(&cmd->cur);
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	if (move && sel->read_only)
+		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
+	if (selected_resolve(sel, &set, cmd->uid, &uids) != ERR_OK) {
+		numset_done(&uids);
+		return reply_bad(cmd, "There is no message of that number.");
+	}
+	op = messages_copy(sel->mailbox, &uids, path, move, cmd_to(cmd));
+	numset_done(&uids);
+	return cmd_wait(cmd, ANSWER, op);
+}
+
+static enum verdict run_copy(struct cmd *cmd)
+{
+	return run(cmd, false);
+}
+
+static enum verdict run_move(struct cmd *cmd)
+{
+	return run(cmd, true);
+}
+
+static const struct command commands[] = {
+	{ "COPY", IN_SELECTED, CMD_UID, run_copy },
+	{ "MOVE", IN_SELECTED, CMD_UID, run_move },
+	{ 0 },
+};
+const struct extension cmd_copy = {
+	.name = "MOVE",
+	.rfc = "RFC 6851",
+	.about = "messages moved in one atomic command",
+	.capability = "MOVE",
+	.states = IN_LOGGED_IN,
+	.commands = commands,
+};

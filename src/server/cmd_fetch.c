@@ -1,0 +1,291 @@
+/*
+ * FETCH and UID FETCH (RFC 9051 section 6.4.5, RFC 3501; BINARY of RFC 3516). Messages
+ * go out one by one; at the high-water mark the command waits until the peer has
+ * read, so a slow reader costs one buffer.
+ */
+#include "server/fetch_state.h"
+#include "server/reply.h"
+#include "server/selected.h"
+#include "wire/date.h"
+
+enum { BATCHES_A_TURN = 32 };
+
+static void state_done(void *arg)
+{
+	struct fetch_state *st = arg;
+
+	numset_done(&st->uids);
+	numset_done(&st->newly_seen);
+	fetch_content_done(st);
+	buf_done(&st->line);
+	arena_free(st->batch_arena);
+}
+
+static void label(struct cmd *cmd, const struct fetch_item *item)
+{
+	struct fetch_state *st = cmd->state;
+
+	if (!st->is_first)
+		buf_putc(&st->line, ' ');
+	st->is_first = false;
+	emit_fetch_label(&st->line, cmd_mode(cmd), item);
+	buf_putc(&st->line, ' ');
+}
+
+/* Items that the view alone answers. */
+static void simple_item(struct cmd *cmd, const struct fetch_item *item)
+{
+	struct fetch_state *st = cmd->state;
+	struct fetch_message *m = &st->batch[st->at];
+
+	label(cmd, item);
+	switch (item->kind) {
+	case FETCH_UID: buf_put_u64(&st->line, m->uid); break;
+	case FETCH_FLAGS: selected_flags(cmd, &m->msg, &st->line); break;
+	case FETCH_INTERNALDATE:
+		emit_date_time(&st->line, (struct wire_time){ m->msg.info->internal_date,
+							      m->msg.info->zone_min });
+		break;
+	default: buf_put_u64(&st->line, m->msg.info->bytes);
+	}
+}
+
+/* UID FETCH names the UID, and flags that the command has changed are told with it. */
+static void begin_message(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	struct fetch_message *m = &st->batch[st->at];
+
+	buf_clear(&st->line);
+	buf_printf(&st->line, "* %u FETCH (", m->seq);
+	st->is_first = true;
+	st->is_out = false;
+	st->item = 0;
+	st->is_opened = m->summary.n && summary_open(m->summary, &st->summary) == ERR_OK;
+	if (cmd->uid && !(st->args.kinds & FETCH_UID))
+		simple_item(cmd, &(struct fetch_item){ .kind = FETCH_UID });
+	if (numset_has(&st->newly_seen, m->uid) && !(st->args.kinds & FETCH_FLAGS))
+		simple_item(cmd, &(struct fetch_item){ .kind = FETCH_FLAGS });
+}
+
+static void end_message(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+
+	buf_puts(&st->line, ")\r\n");
+	buf_put(cmd_out(cmd), buf_span(&st->line));
+	buf_clear(&st->line);
+	st->at++;
+}
+
+/* The message could not be given: its response has gone, st->at is the next one. */
+static bool is_taken_back(const struct fetch_state *st)
+{
+	return st->line.n == 0 && !st->is_out;
+}
+
+/* The rest of the items of the message in hand, from st->item on. */
+static enum verdict items(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+
+	for (; st->item < st->args.n_items; st->item++) {
+		const struct fetch_item *item = &st->args.items[st->item];
+		enum verdict v;
+
+		if (!fetch_is_content(item)) {
+			simple_item(cmd, item);
+			continue;
+		}
+		if (!st->is_opened) {
+			st->failed++;
+			st->at++;
+			buf_clear(&st->line);
+			return CMD_DONE;
+		}
+		label(cmd, item);
+		v = fetch_content(cmd);
+		if (v != CMD_DONE || is_taken_back(st))
+			return v;
+	}
+	end_message(cmd);
+	return CMD_DONE;
+}
+
+static enum verdict all_done(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+
+	if (st->failed)
+		return reply_no(cmd, st->code, "Some messages could not be given.");
+	return reply_done(cmd);
+}
+
+static enum verdict ask_summaries(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	struct body_id ids[FETCH_BATCH];
+
+	for (size_t i = 0; i < st->n_batch; i++)
+		ids[i] = st->batch[i].msg.info->body;
+	return cmd_wait(
+	    cmd, FETCH_SUMMARIES,
+	    summaries_read(cmd->session->account, ids, st->n_batch, cmd_to(cmd)));
+}
+
+/* Fills the next batch. True: its messages can be printed; else `ret` is the verdict. */
+static bool next_batch(struct cmd *cmd, enum verdict *ret)
+{
+	struct fetch_state *st = cmd->state;
+	struct selected *sel = cmd->session->selected;
+	uint32_t uid;
+
+	st->n_batch = st->at = 0;
+	while (st->n_batch < FETCH_BATCH && numset_next(&st->it, &uid)) {
+		struct fetch_message *m = &st->batch[st->n_batch];
+
+		*m = (struct fetch_message){ .uid = uid };
+		if (selected_message(sel, uid, &m->seq, &m->msg))
+			st->n_batch++;
+	}
+	if (st->n_batch && !st->needs_summary)
+		return true;
+	*ret = st->n_batch ? ask_summaries(cmd) : all_done(cmd);
+	return false;
+}
+
+/* Prints messages until something has to be waited for. */
+static enum verdict go_on(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	enum verdict v;
+
+	for (int batches = 0; batches < BATCHES_A_TURN; batches++) {
+		while (st->at < st->n_batch) {
+			if (cmd_must_drain(cmd))
+				return cmd_drain(cmd, FETCH_NEXT);
+			begin_message(cmd);
+			v = items(cmd);
+			if (v != CMD_DONE)
+				return v;
+		}
+		if (!next_batch(cmd, &v))
+			return v;
+	}
+	return cmd_yield(cmd, FETCH_NEXT);
+}
+
+static enum verdict summaries_came(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	const struct span *got;
+	size_t n = 0;
+
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	got = op_summaries(cmd->op, &n);
+	arena_free(st->batch_arena);
+	st->batch_arena = arena_new(NULL);
+	for (size_t i = 0; i < n && i < st->n_batch; i++)
+		st->batch[i].summary = arena_dup(st->batch_arena, got[i]);
+	return go_on(cmd);
+}
+
+static enum verdict chunk_came(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	enum verdict v = fetch_chunk(cmd);
+
+	if (v == CMD_DONE) {
+		if (is_taken_back(st))
+			return go_on(cmd);
+		st->item++;
+		v = items(cmd);
+	}
+	return v == CMD_DONE ? go_on(cmd) : v;
+}
+
+/* \Seen is set first, in one commit for all (RFC 9051 section 6.4.5). */
+static enum verdict mark_seen(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	struct selected *sel = cmd->session->selected;
+	struct numset_iter it = numset_iter(&st->uids);
+	struct view_msg m;
+	uint32_t uid, seq;
+
+	while (numset_next(&it, &uid))
+		if (selected_message(sel, uid, &seq, &m) && !(m.flags & FLAG_SEEN))
+			numset_add(&st->newly_seen, uid);
+	if (numset_count(&st->newly_seen) == 0)
+		return go_on(cmd);
+	st->seen_flag.system = FLAG_SEEN;
+	return cmd_wait(cmd, FETCH_SEEN,
+			messages_flag(sel->mailbox, &st->newly_seen, FLAGS_ADD,
+				      &st->seen_flag, UINT64_MAX, cmd_to(cmd)));
+}
+
+/* The new flags go out with the messages; what others did is told here. */
+static enum verdict seen_set(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	st->silent = (struct report_silent){ &st->newly_seen, FLAGS_ADD, &st->seen_flag };
+	cmd->silent = &st->silent;
+	cmd->may_expunge = false;
+	report(cmd);
+	cmd->silent = NULL;
+	cmd->may_expunge = cmd->uid;
+	return go_on(cmd);
+}
+
+static enum verdict parse(struct cmd *cmd)
+{
+	struct fetch_state *st = ARENA_NEW(cmd->arena, struct fetch_state);
+	struct selected *sel = cmd->session->selected;
+	struct seqset set;
+
+	cmd->state = st;
+	arena_defer(cmd->arena, state_done, st);
+	cursor_sp(&cmd->cur);
+	cursor_sequence_set(&cmd->cur, &set);
+	cursor_sp(&cmd->cur);
+	if (!cursor_fetch_args(&cmd->cur, FETCH_BASE, &st->args) ||
+	    !cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	if (st->args.modifiers.n)
+		return reply_bad(cmd, "No FETCH modifier is known here.");
+	if (selected_resolve(sel, &set, cmd->uid, &st->uids) != ERR_OK)
+		return reply_bad(cmd, "There is no message of that number.");
+	st->it = numset_iter(&st->uids);
+	for (size_t i = 0; i < st->args.n_items; i++)
+		st->needs_summary |= fetch_is_content(&st->args.items[i]);
+	return st->args.sets_seen && !sel->read_only ? mark_seen(cmd) : go_on(cmd);
+}
+
+static enum verdict run(struct cmd *cmd)
+{
+	switch ((enum fetch_step)cmd->step) {
+	case FETCH_PARSE: return parse(cmd);
+	case FETCH_SEEN: return seen_set(cmd);
+	case FETCH_SUMMARIES: return summaries_came(cmd);
+	case FETCH_CHUNK_CAME: return chunk_came(cmd);
+	case FETCH_STREAM: return fetch_stream(cmd);
+	default: return go_on(cmd);
+	}
+}
+
+static const struct command commands[] = {
+	{ "FETCH", IN_SELECTED, CMD_UID | CMD_NO_EXPUNGE, run },
+	{ 0 },
+};
+const struct extension cmd_fetch = {
+	.name = "BINARY",
+	.rfc = "RFC 3516",
+	.about = "parts decoded by the server; FETCH",
+	.capability = "BINARY",
+	.states = IN_LOGGED_IN,
+	.commands = commands,
+};

@@ -1,0 +1,288 @@
+/*
+ * LIST and LSUB (RFC 9051 section 6.3.9, RFC 3501 section 6.3.9; LIST-EXTENDED RFC 5258,
+ * LIST-STATUS RFC 5819, SPECIAL-USE RFC 6154, CHILDREN RFC 3348).
+ */
+#include "server/list_line.h"
+#include "server/reply.h"
+#include "server/status_line.h"
+#include "wire/list.h"
+
+enum { PARSE, STATUS, WALK };
+
+struct list_state {
+	struct list_args args;
+	const struct names *names;
+	size_t at;		       /* next name */
+	uint32_t *ids;		       /* RETURN (STATUS): mailboxes that match */
+	struct mailbox_status *status; /* their answers, in that order */
+	size_t n_status, status_at;
+	bool is_lsub;
+};
+
+static void names_drop(void *names)
+{
+	names_unref(names);
+}
+
+void list_line(struct cmd *cmd, const char *command, const struct name *name,
+	       unsigned more, bool childinfo)
+{
+	struct list_response r = { .delimiter = '/',
+				   .name = name->path,
+				   .childinfo_subscribed = childinfo };
+
+	r.attrs = more | name->special_use * LIST_ALL;
+	r.attrs |= name->flags & NAME_CHILDREN ? LIST_HASCHILDREN : LIST_HASNOCHILDREN;
+	emit_list_response(cmd_out(cmd), cmd_mode(cmd), command, &r);
+}
+
+void list_line_selected(struct cmd *cmd, struct span path)
+{
+	const struct names *names = account_names_now(cmd->session->account);
+	const struct name *name = names_find(names, path);
+
+	if (name)
+		list_line(cmd, "LIST", name,
+			  name->flags & NAME_SUBSCRIBED ? LIST_SUBSCRIBED : 0, false);
+	names_unref(names);
+}
+
+static bool matches(const struct list_state *st, struct span path)
+{
+	for (size_t i = 0; i < st->args.n_patterns; i++)
+		if (list_match(st->args.patterns[i], path, '/'))
+			return true;
+	return false;
+}
+
+static bool is_selected(const struct list_state *st, const struct name *n)
+{
+	unsigned select = st->args.select;
+
+	if ((select & LIST_SELECT_SUBSCRIBED) && !(n->flags & NAME_SUBSCRIBED))
+		return false;
+	if ((select & LIST_SELECT_SPECIAL_USE) && !n->special_use)
+		return false;
+	return (select & LIST_SELECT_SUBSCRIBED) ||
+	       (n->flags & (NAME_EXISTS | NAME_CHILDREN));
+}
+
+static bool is_below(struct span path, struct span parent)
+{
+	return path.n > parent.n && path.p[parent.n] == '/' && span_starts(path, parent);
+}
+
+/* Names are sorted: what lies below one comes right behind it. */
+static bool has_selected_below(const struct list_state *st, size_t i)
+{
+	for (size_t k = i + 1; k < st->names->n; k++) {
+		const struct name *n = &st->names->at[k];
+
+		if (!is_below(n->path, st->names->at[i].path))
+			return false;
+		if (is_selected(st, n))
+			return true;
+	}
+	return false;
+}
+
+static unsigned attrs_of(struct cmd *cmd, const struct list_state *st,
+			 const struct name *n)
+{
+	bool knows = st->args.is_extended || session_is_rev2(cmd->session);
+	unsigned attrs = 0;
+
+	if ((n->flags & NAME_SUBSCRIBED) &&
+	    ((st->args.select & LIST_SELECT_SUBSCRIBED) ||
+	     (st->args.returns & LIST_RETURN_SUBSCRIBED) ||
+	     session_is_rev2(cmd->session)))
+		attrs |= LIST_SUBSCRIBED;
+	if (!(n->flags & NAME_EXISTS))
+		attrs |= knows ? LIST_NONEXISTENT : LIST_NOSELECT;
+	return attrs;
+}
+
+static bool is_wanted(const struct list_state *st, size_t i, bool *ret_childinfo)
+{
+	const struct name *n = &st->names->at[i];
+
+	*ret_childinfo = false;
+	if (!matches(st, n->path))
+		return false;
+	*ret_childinfo = (st->args.select & LIST_SELECT_RECURSIVEMATCH) &&
+			 has_selected_below(st, i);
+	return is_selected(st, n) || *ret_childinfo;
+}
+
+/* LSUB "%" names a level above subscribed ones with \Noselect (RFC 3501 section 6.3.9).
+ */
+static void lsub_line(struct cmd *cmd, struct list_state *st, size_t i)
+{
+	const struct name *n = &st->names->at[i];
+	struct name bare = { .path = n->path, .flags = n->flags };
+	bool is_parent = !(n->flags & NAME_SUBSCRIBED);
+
+	if (!matches(st, n->path) || (is_parent && !has_selected_below(st, i)))
+		return;
+	list_line(cmd, "LSUB", &bare,
+		  is_parent || !(n->flags & NAME_EXISTS) ? LIST_NOSELECT : 0, false);
+}
+
+static void one_line(struct cmd *cmd, struct list_state *st, size_t i)
+{
+	const struct name *n = &st->names->at[i];
+	bool childinfo;
+
+	if (!is_wanted(st, i, &childinfo))
+		return;
+	list_line(cmd, "LIST", n, attrs_of(cmd, st, n), childinfo);
+	if (st->status_at < st->n_status && (n->flags & NAME_EXISTS)) {
+		const struct mailbox_status *s = &st->status[st->status_at++];
+
+		if (s->exists)
+			status_line(cmd, n, s, st->args.status);
+	}
+}
+
+static enum verdict walk(struct cmd *cmd)
+{
+	struct list_state *st = cmd->state;
+
+	for (; st->at < st->names->n; st->at++) {
+		if (cmd_must_drain(cmd))
+			return cmd_drain(cmd, WALK);
+		if (st->is_lsub)
+			lsub_line(cmd, st, st->at);
+		else
+			one_line(cmd, st, st->at);
+	}
+	return reply_done(cmd);
+}
+
+/* The numbers of what will be listed, for one STATUS look-up. */
+static enum verdict ask_status(struct cmd *cmd)
+{
+	struct list_state *st = cmd->state;
+	size_t n = 0;
+	bool childinfo;
+
+	st->ids = arena_array(cmd->arena, st->names->n, sizeof *st->ids);
+	for (size_t i = 0; i < st->names->n; i++)
+		if (is_wanted(st, i, &childinfo) &&
+		    (st->names->at[i].flags & NAME_EXISTS))
+			st->ids[n++] = st->names->at[i].mailbox;
+	return cmd_wait(cmd, STATUS,
+			mailbox_status(cmd->session->account, st->ids, n, cmd_to(cmd)));
+}
+
+static enum verdict status_came(struct cmd *cmd)
+{
+	struct list_state *st = cmd->state;
+	const struct mailbox_status *got;
+
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	got = op_status(cmd->op, &st->n_status);
+	st->status = arena_array(cmd->arena, st->n_status, sizeof *st->status);
+	if (st->n_status)
+		memcpy(st->status, got, st->n_status * sizeof *got);
+	return walk(cmd);
+}
+
+/* Reference and pattern are one pattern, read together (RFC 9051 section 6.3.9). */
+static void join_reference(struct cmd *cmd, struct list_args *args)
+{
+	if (args->reference.n == 0)
+		return;
+	for (size_t i = 0; i < args->n_patterns; i++) {
+		struct span p = args->patterns[i];
+		char *joined = arena_alloc(cmd->arena, args->reference.n + p.n);
+
+		memcpy(joined, args->reference.p, args->reference.n);
+		if (p.n)
+			memcpy(joined + args->reference.n, p.p, p.n);
+		args->patterns[i] = span_of(joined, args->reference.n + p.n);
+	}
+}
+
+/* LIST "" "": the hierarchy delimiter and the root of the reference. */
+static enum verdict delimiter(struct cmd *cmd)
+{
+	struct list_response r = { .attrs = LIST_NOSELECT,
+				   .delimiter = '/',
+				   .name = SPAN("") };
+
+	emit_list_response(cmd_out(cmd), cmd_mode(cmd), "LIST", &r);
+	return reply_done(cmd);
+}
+
+static enum verdict start(struct cmd *cmd, bool is_lsub)
+{
+	struct list_state *st = cmd->state = ARENA_NEW(cmd->arena, struct list_state);
+	bool ok = is_lsub ? cursor_lsub_args(&cmd->cur, &st->args)
+			  : cursor_list_args(&cmd->cur, STATUS_BASE, &st->args);
+
+	if (!ok || !cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	if (st->args.other_select.n || st->args.other_returns.n)
+		return reply_bad(cmd, "That LIST option is not known here.");
+	if (!is_lsub && !st->args.is_extended && st->args.n_patterns == 1 &&
+	    st->args.patterns[0].n == 0)
+		return delimiter(cmd);
+	join_reference(cmd, &st->args);
+	st->is_lsub = is_lsub;
+	if (is_lsub)
+		st->args.select = LIST_SELECT_SUBSCRIBED;
+	st->names = account_names_now(cmd->session->account);
+	arena_defer(cmd->arena, names_drop, (void *)(uintptr_t)st->names);
+	return st->args.returns & LIST_RETURN_STATUS ? ask_status(cmd) : walk(cmd);
+}
+
+static enum verdict run_list(struct cmd *cmd)
+{
+	switch (cmd->step) {
+	case PARSE: return start(cmd, false);
+	case STATUS: return status_came(cmd);
+	default: return walk(cmd);
+	}
+}
+
+static enum verdict run_lsub(struct cmd *cmd)
+{
+	return cmd->step == PARSE ? start(cmd, true) : walk(cmd);
+}
+
+static const struct command commands[] = {
+	{ "LIST", IN_LOGGED_IN, 0, run_list },
+	{ "LSUB", IN_LOGGED_IN, 0, run_lsub },
+	{ 0 },
+};
+const struct extension cmd_list = {
+	.name = "LIST-EXTENDED",
+	.rfc = "RFC 5258",
+	.about = "selection and return options of LIST",
+	.capability = "LIST-EXTENDED",
+	.states = IN_LOGGED_IN,
+	.commands = commands,
+};
+const struct extension ext_list_status = {
+	.name = "LIST-STATUS",
+	.rfc = "RFC 5819",
+	.about = "LIST with the STATUS of each mailbox",
+	.capability = "LIST-STATUS",
+	.states = IN_LOGGED_IN,
+};
+const struct extension ext_special_use = {
+	.name = "SPECIAL-USE",
+	.rfc = "RFC 6154, RFC 8457",
+	.about = "\\Sent, \\Drafts, \\Junk, \\Important and the others in LIST",
+	.capability = "SPECIAL-USE",
+	.states = IN_LOGGED_IN,
+};
+const struct extension ext_children = {
+	.name = "CHILDREN",
+	.rfc = "RFC 3348",
+	.about = "\\HasChildren and \\HasNoChildren in LIST",
+	.capability = "CHILDREN",
+	.states = IN_LOGGED_IN,
+};

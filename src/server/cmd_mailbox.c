@@ -1,0 +1,143 @@
+/* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 sections 6.3.4 to 6.3.8; RFC
+ * 6154 USE). */
+#include "server/reply.h"
+#include "wire/list.h"
+
+enum { PARSE, ANSWER };
+
+/* RFC 9051 section 6.3.4: a trailing "/" declares that names are to come below. */
+static struct span without_slash(struct span path)
+{
+	if (path.n > 1 && path.p[path.n - 1] == '/')
+		path.n--;
+	return path;
+}
+
+/* CREATE x (USE (\Sent)): the bits of enum special_use are those of wire/list.h, lower.
+ */
+static bool parse_use(struct cmd *cmd, unsigned *ret_use)
+{
+	struct wire_params params;
+	const struct wire_param *use;
+	struct cursor value;
+
+	if (!cursor_sp(&cmd->cur) || !cursor_params(&cmd->cur, &params))
+		return false;
+	use = wire_param_find(&params, "USE");
+	if (!use || params.n != 1)
+		return cursor_fail(&cmd->cur,
+				   "only USE is known as a parameter of CREATE");
+	value = cursor_on(&cmd->cur, use->value);
+	*ret_use = cursor_special_use(&value) / LIST_ALL;
+	return true;
+}
+
+static enum verdict create_answer(struct cmd *cmd)
+{
+	if (cmd->op->rc == ERR_CONFLICT)
+		return reply_no(cmd, "USEATTR", "Another mailbox has that special use.");
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	return reply_done(cmd);
+}
+
+static enum verdict run_create(struct cmd *cmd)
+{
+	struct span path;
+	unsigned use = 0;
+	bool has_use;
+
+	if (cmd->step == ANSWER)
+		return create_answer(cmd);
+	cursor_sp(&cmd->cur);
+	path = without_slash(cursor_mailbox(&cmd->cur));
+	has_use = !cmd->cur.bad && !cursor_at_end(&cmd->cur);
+	if (has_use)
+		parse_use(cmd, &use);
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	if (has_use && !use)
+		return reply_no(cmd, "USEATTR", "That special use is not supported.");
+	return cmd_wait(cmd, ANSWER,
+			mailbox_create(cmd->session->account, path, use, cmd_to(cmd)));
+}
+
+static enum verdict run_delete(struct cmd *cmd)
+{
+	struct span path;
+
+	if (cmd->step == ANSWER) {
+		switch (cmd->op->rc) {
+		case ERR_OK: return reply_done(cmd);
+		case ERR_BUSY:
+			return reply_no(cmd, "HASCHILDREN",
+					"It has mailboxes below it; delete those first.");
+		case ERR_DENIED:
+			return reply_no(cmd, "CANNOT", "INBOX cannot be deleted.");
+		default: return reply_err(cmd, cmd->op->rc);
+		}
+	}
+	cursor_sp(&cmd->cur);
+	path = without_slash(cursor_mailbox(&cmd->cur));
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	return cmd_wait(cmd, ANSWER,
+			mailbox_delete(cmd->session->account, path, cmd_to(cmd)));
+}
+
+static enum verdict run_rename(struct cmd *cmd)
+{
+	struct span from, to;
+
+	if (cmd->step == ANSWER)
+		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : reply_done(cmd);
+	cursor_sp(&cmd->cur);
+	from = without_slash(cursor_mailbox(&cmd->cur));
+	cursor_sp(&cmd->cur);
+	to = without_slash(cursor_mailbox(&cmd->cur));
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	return cmd_wait(cmd, ANSWER,
+			mailbox_rename(cmd->session->account, from, to, cmd_to(cmd)));
+}
+
+static enum verdict subscribe(struct cmd *cmd, bool on)
+{
+	struct span path;
+
+	if (cmd->step == ANSWER)
+		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : reply_done(cmd);
+	cursor_sp(&cmd->cur);
+	path = without_slash(cursor_mailbox(&cmd->cur));
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	return cmd_wait(cmd, ANSWER,
+			mailbox_subscribe(cmd->session->account, path, on, cmd_to(cmd)));
+}
+
+static enum verdict run_subscribe(struct cmd *cmd)
+{
+	return subscribe(cmd, true);
+}
+
+static enum verdict run_unsubscribe(struct cmd *cmd)
+{
+	return subscribe(cmd, false);
+}
+
+static const struct command commands[] = {
+	{ "CREATE", IN_LOGGED_IN, 0, run_create },
+	{ "DELETE", IN_LOGGED_IN, 0, run_delete },
+	{ "RENAME", IN_LOGGED_IN, 0, run_rename },
+	{ "SUBSCRIBE", IN_LOGGED_IN, 0, run_subscribe },
+	{ "UNSUBSCRIBE", IN_LOGGED_IN, 0, run_unsubscribe },
+	{ 0 },
+};
+const struct extension cmd_mailbox = {
+	.name = "CREATE-SPECIAL-USE",
+	.rfc = "RFC 6154",
+	.about = "mailboxes made with a special use",
+	.capability = "CREATE-SPECIAL-USE",
+	.states = IN_LOGGED_IN,
+	.commands = commands,
+};

@@ -1,0 +1,94 @@
+/* SELECT and EXAMINE (RFC 9051 sections 6.3.2, 6.3.3; RFC 3501 for UNSEEN and RECENT). */
+#include "server/list_line.h"
+#include "server/reply.h"
+#include "server/report.h"
+#include "server/selected.h"
+
+enum { PARSE, ANSWER };
+
+struct select_state {
+	struct span path;
+	bool read_only;
+};
+
+/* \Recent is for the first session that is told, and never for EXAMINE to take (RFC
+ * 3501 2.3.2). */
+static void claim_recent(struct selected *sel)
+{
+	uint32_t uidnext = view_uidnext(sel->view);
+	uint32_t first = mailbox_recent(sel->mailbox, uidnext, !sel->read_only);
+
+	for (uint32_t seq = view_seq_from(sel->view, first);
+	     seq && seq <= view_count(sel->view); seq++)
+		numset_add(&sel->recent, view_get(sel->view, seq).uid);
+}
+
+static enum verdict answer(struct cmd *cmd)
+{
+	struct select_state *st = cmd->state;
+	struct session *s = cmd->session;
+	struct selected *sel;
+
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	sel = selected_new(s, op_mailbox(cmd->op), st->path, st->read_only);
+	s->account_changed = false;
+	report_flags(cmd, true);
+	untagged(cmd, "%u EXISTS", view_count(sel->view));
+	if (!session_is_rev2(s)) {
+		claim_recent(sel);
+		untagged(cmd, "%u RECENT", (unsigned)numset_count(&sel->recent));
+		if (view_first_unseen(sel->view))
+			untagged(cmd, "OK [UNSEEN %u] First message without \\Seen.",
+				 view_first_unseen(sel->view));
+	}
+	untagged(cmd, "OK [UIDVALIDITY %u] UIDs are valid.", view_uidvalidity(sel->view));
+	untagged(cmd, "OK [UIDNEXT %u] Next UID.", view_uidnext(sel->view));
+	if (session_is_rev2(s))
+		list_line_selected(cmd, st->path);
+	return st->read_only ? reply_ok(cmd, "READ-ONLY", "EXAMINE completed.")
+			     : reply_ok(cmd, "READ-WRITE", "SELECT completed.");
+}
+
+static enum verdict run(struct cmd *cmd, bool read_only)
+{
+	struct select_state *st;
+
+	if (cmd->step == ANSWER)
+		return answer(cmd);
+	st = cmd->state = ARENA_NEW(cmd->arena, struct select_state);
+	st->read_only = read_only;
+	cursor_sp(&cmd->cur);
+	st->path = cursor_mailbox(&cmd->cur);
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	/* Whatever comes of it, the former mailbox is closed (RFC 9051 section 6.3.2). */
+	if (cmd->session->selected) {
+		selected_end(cmd->session);
+		untagged_ok(cmd, "CLOSED", "The former mailbox is closed.");
+	}
+	return cmd_wait(cmd, ANSWER,
+			mailbox_open(cmd->session->account, st->path, cmd_to(cmd)));
+}
+
+static enum verdict run_select(struct cmd *cmd)
+{
+	return run(cmd, false);
+}
+
+static enum verdict run_examine(struct cmd *cmd)
+{
+	return run(cmd, true);
+}
+
+static const struct command commands[] = {
+	{ "SELECT", IN_LOGGED_IN, CMD_NO_REPORT, run_select },
+	{ "EXAMINE", IN_LOGGED_IN, CMD_NO_REPORT, run_examine },
+	{ 0 },
+};
+const struct extension cmd_select = {
+	.name = "SELECT",
+	.rfc = "RFC 9051",
+	.about = "SELECT and EXAMINE",
+	.commands = commands,
+};

@@ -1,0 +1,86 @@
+/* STATUS (RFC 9051 section 6.3.11; RFC 3501; STATUS=SIZE of RFC 8438). */
+#include "server/reply.h"
+#include "server/status_line.h"
+#include "wire/status.h"
+
+enum { PARSE, ANSWER };
+
+struct status_state {
+	struct name name;
+	unsigned items;
+};
+
+void status_line(struct cmd *cmd, const struct name *name, const struct mailbox_status *s,
+		 unsigned items)
+{
+	struct status_values v = {
+		.items = items,
+		.messages = s->messages,
+		.uidnext = s->uidnext,
+		.uidvalidity = s->uidvalidity,
+		.unseen = s->unseen,
+		.deleted = s->deleted,
+		.recent = s->recent,
+		.size = s->bytes,
+		.highestmodseq = s->highestmodseq,
+	};
+
+	emit_status_response(cmd_out(cmd), cmd_mode(cmd), name->path, &v);
+}
+
+static enum verdict answer(struct cmd *cmd)
+{
+	struct status_state *st = cmd->state;
+	const struct mailbox_status *s;
+	size_t n;
+
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	s = op_status(cmd->op, &n);
+	if (n != 1 || !s->exists)
+		return reply_err(cmd, ERR_NOENT);
+	status_line(cmd, &st->name, s, st->items);
+	return reply_done(cmd);
+}
+
+static enum verdict run(struct cmd *cmd)
+{
+	struct status_state *st;
+	const struct names *names;
+	const struct name *found;
+	struct span path;
+
+	if (cmd->step == ANSWER)
+		return answer(cmd);
+	st = cmd->state = ARENA_NEW(cmd->arena, struct status_state);
+	cursor_sp(&cmd->cur);
+	path = cursor_mailbox(&cmd->cur);
+	cursor_sp(&cmd->cur);
+	st->items = cursor_status_items(&cmd->cur, STATUS_BASE);
+	if (!cursor_end(&cmd->cur))
+		return reply_syntax(cmd);
+	names = account_names_now(cmd->session->account);
+	found = names_find(names, path);
+	if (found)
+		st->name = *found;
+	st->name.path = path;
+	names_unref(names);
+	if (!found || !(st->name.flags & NAME_EXISTS))
+		return reply_err(cmd, ERR_NOENT);
+	return cmd_wait(
+	    cmd, ANSWER,
+	    mailbox_status(cmd->session->account, &st->name.mailbox, 1, cmd_to(cmd)));
+}
+
+static const struct command commands[] = {
+	{ "STATUS", IN_LOGGED_IN, 0, run },
+	{ 0 },
+};
+const struct extension cmd_status = {
+	.name = "STATUS=SIZE",
+	.rfc = "RFC 8438",
+	.about = "the size of a mailbox in STATUS",
+	.capability = "STATUS=SIZE",
+	.states = IN_LOGGED_IN,
+	.commands = commands,
+};

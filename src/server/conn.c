@@ -1,0 +1,457 @@
+/*
+ * Connections: greeting, deadlines, one command at a time, and the switch at
+ * its end (STARTTLS, UNAUTHENTICATE), which happens here and nowhere else.
+ */
+#include <stdlib.h>
+
+#include "server/conn.h"
+
+#include "base/clock.h"
+#include "server/capability.h"
+#include "server/conn_run.h"
+#include "server/dispatch.h"
+#include "server/reply.h"
+#include "server/report.h"
+#include "server/selected.h"
+
+enum { HANDSHAKE_MS = 30000, LINGER_MS = 5000, INPUTS_A_TURN = 64 };
+
+static void conn_pump(struct conn *c);
+
+/* The certificate in force now (SIGHUP may have brought another). */
+static void push_tls(struct conn *c)
+{
+	struct net_tls *tls = server_tls(c->server);
+
+	net_push_tls(c->net, tls, NULL, HANDSHAKE_MS);
+	net_tls_unref(tls);
+}
+
+/* ---- the end ---- */
+
+static void log_connection(const struct conn *c)
+{
+	struct log_line l;
+
+	log_begin(&l, c->server->config.log, LOG_INFO, "connection");
+	log_num(&l, "connection", (int64_t)c->number);
+	log_str(&l, "listener", span_str(c->listener->name));
+	log_str(&l, "peer", span_str(c->peer.text));
+	log_bool(&l, "tls", c->has_tls);
+	log_num(&l, "epochs", c->epoch);
+	log_num(&l, "commands", (int64_t)c->ended_commands);
+	log_num(&l, "bytes_in", (int64_t)c->last_counters.raw_in);
+	log_num(&l, "bytes_out", (int64_t)c->last_counters.raw_out);
+	log_num(&l, "ms", (int64_t)(clock_mono_ms() - c->started_ms));
+	log_end(&l);
+}
+
+static void orphan_done(struct op *op, void *owner)
+{
+	((struct server_loop *)owner)->orphans--;
+}
+
+/* The result is freed unread; until then the loop must live (server_stop). */
+static void orphan(struct server_loop *home, struct op *op)
+{
+	op->done = orphan_done;
+	op->owner = home;
+	home->orphans++;
+}
+
+static void conn_free_if_idle(struct conn *c)
+{
+	if (!c->is_closing || c->is_pumping || c->is_posted)
+		return;
+	free(c->id.text);
+	buf_done(&c->in);
+	arena_free(c->arena);
+}
+
+void conn_end(struct conn *c)
+{
+	struct server_loop *home = c->home;
+
+	if (c->is_closing)
+		return;
+	c->is_closing = true;
+	net_timer_stop(&c->deadline);
+	net_timer_stop(&c->sleep);
+	if (c->net)
+		c->last_counters = net_counters(c->net);
+	if (c->cmd && c->cmd->wait == WAIT_OP && c->cmd->op)
+		orphan(home, c->cmd->op);
+	cmd_free(c->cmd);
+	c->cmd = NULL;
+	session_end(c->session);
+	c->session = NULL;
+	if (c->net)
+		net_close_after_flush(c->net, LINGER_MS);
+	c->net = NULL;
+	log_connection(c);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		home->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	home->n_conns--;
+	server_conn_gone(c);
+	conn_free_if_idle(c);
+}
+
+void conn_abort(struct conn *c)
+{
+	if (c->is_closing)
+		return;
+	c->last_counters = net_counters(c->net);
+	net_abort(c->net);
+	c->net = NULL;
+	conn_end(c);
+}
+
+void conn_fail(struct conn *c, const char *bye)
+{
+	if (c->is_closing)
+		return;
+	if (c->is_greeted || !net_is_tls(c->net)) {
+		net_write(c->net, SPAN("* BYE "));
+		net_write(c->net, span_str(bye));
+		net_write(c->net, SPAN("\r\n"));
+	}
+	conn_end(c);
+}
+
+void conn_bye(struct conn *c, const char *text)
+{
+	bool in_flight = c->cmd &&
+			 (c->cmd->wait == WAIT_OP || c->cmd->wait == WAIT_DRAIN ||
+			  c->cmd->wait == WAIT_TIMER);
+
+	if (in_flight || c->is_pumping)
+		c->bye_text = text;
+	else
+		conn_fail(c, text);
+}
+
+/* ---- deadlines ---- */
+
+static void on_deadline(void *arg);
+
+static void set_deadline(struct conn *c)
+{
+	const struct server_limits *l = &c->server->config.limits;
+	uint64_t ms = l->idle_ms;
+
+	if (c->session->state == IN_NOT_AUTH)
+		ms = c->epoch ? l->switch_ms : l->prelogin_ms;
+	if (net_queued(c->net)) {
+		c->stuck_raw_out = net_counters(c->net).raw_out;
+		ms = l->slow_peer_ms;
+	}
+	net_timer_start(c->home->loop, &c->deadline, ms, on_deadline, c);
+}
+
+static void on_deadline(void *arg)
+{
+	struct conn *c = arg;
+	bool is_busy = c->cmd && (c->cmd->wait == WAIT_OP || c->cmd->wait == WAIT_TIMER);
+
+	if (net_queued(c->net)) {
+		if (net_counters(c->net).raw_out == c->stuck_raw_out)
+			conn_abort(c);
+		else
+			set_deadline(c);
+	} else if (is_busy) {
+		set_deadline(c);
+	} else {
+		conn_fail(c, "You were silent for too long; connect again.");
+	}
+}
+
+static void on_slept(void *arg)
+{
+	conn_resume(arg);
+}
+
+void conn_sleep(struct conn *c, uint64_t ms)
+{
+	net_timer_start(c->home->loop, &c->sleep, ms, on_slept, c);
+}
+
+/* ---- a command ---- */
+
+/* The one place where a connection changes what lies under a user (RFC 8437). */
+static void carry_out(struct conn *c, struct switch_plan plan)
+{
+	if (plan.push_tls && (c->in.n || net_raw_pending(c->net))) {
+		/* RFC 9051 section 11.1: what came behind STARTTLS in plain text was
+		 * injected. */
+		conn_fail(c, "Nothing may follow STARTTLS before TLS.");
+		return;
+	}
+	if (plan.new_session) {
+		session_end(c->session);
+		c->session = session_new(c);
+	}
+	if (plan.push_tls) {
+		free(c->id.text);
+		c->id = (struct peer_id){ 0 };
+		net_flush(c->net);
+		push_tls(c);
+	}
+}
+
+/* A literal was announced and the command has ended without taking it. */
+static void refuse_literal(struct conn *c, const struct frame_literal *literal)
+{
+	frame_skip_begin(&c->frame, literal);
+}
+
+static void count_bad(struct conn *c)
+{
+	unsigned limit = c->server->config.limits.bad_commands;
+
+	if (++c->bad_commands >= limit && limit)
+		c->bye_text = "Too many bad commands.";
+}
+
+static void finish(struct conn *c, enum verdict verdict)
+{
+	struct cmd *cmd = c->cmd;
+	struct switch_plan plan = cmd->plan;
+
+	if (!cmd->no_report)
+		report(cmd);
+	net_write(c->net, buf_span(&cmd->tagged));
+	c->session->commands++;
+	if (cmd->tagged_kind == TAGGED_BAD)
+		count_bad(c);
+	if (cmd->has_literal)
+		refuse_literal(c, &cmd->literal);
+	c->cmd = NULL;
+	c->is_text_due = false;
+	cmd_free(cmd);
+	if (verdict == CMD_CLOSE)
+		conn_end(c);
+	else if (c->bye_text)
+		conn_fail(c, c->bye_text);
+	else if (verdict == CMD_SWITCH)
+		carry_out(c, plan);
+}
+
+static void post_again(struct conn *c)
+{
+	if (c->is_posted)
+		return;
+	c->is_posted = true;
+	executor_post(c->home->home, &c->again);
+}
+
+static void start_wait(struct conn *c)
+{
+	struct cmd *cmd = c->cmd;
+
+	switch (cmd->wait) {
+	case WAIT_LITERAL:
+		c->literal_left = cmd->literal.bytes;
+		c->is_text_due = true;
+		if (cmd->literal.sync)
+			continuation(cmd, SPAN("Ready for the literal."));
+		break;
+	case WAIT_DRAIN:
+		/* Sent meanwhile: on_drained will not come. */
+		if (!cmd_must_drain(cmd))
+			post_again(c);
+		break;
+	default: break;
+	}
+}
+
+void conn_step(struct conn *c)
+{
+	enum verdict verdict = c->cmd->def->run(c->cmd);
+
+	switch (verdict) {
+	case CMD_WAIT: start_wait(c); break;
+	case CMD_YIELD:
+		c->cmd->wait = WAIT_TURN;
+		post_again(c);
+		break;
+	default: finish(c, verdict);
+	}
+}
+
+/* ---- what happens ---- */
+
+/*
+ * Runs what there is to run. Reading stops while a command runs or the peer does
+ * not read; all replies of a turn leave in one write.
+ */
+static void conn_pump(struct conn *c)
+{
+	int turns = 0;
+
+	if (c->is_pumping || c->is_closing)
+		return;
+	c->is_pumping = true;
+	while (!c->is_closing) {
+		if (turns++ == INPUTS_A_TURN) {
+			post_again(c);
+			break;
+		}
+		if (net_is_full(c->net)) {
+			net_flush(c->net);
+			if (net_is_full(c->net))
+				break;
+		}
+		if (!conn_input(c))
+			break;
+	}
+	if (!c->is_closing) {
+		net_flush(c->net);
+		set_deadline(c);
+	}
+	c->is_pumping = false;
+	conn_free_if_idle(c);
+}
+
+void conn_resume(struct conn *c)
+{
+	c->is_pumping = true;
+	conn_step(c);
+	c->is_pumping = false;
+	if (c->is_closing)
+		conn_free_if_idle(c);
+	else
+		conn_pump(c);
+}
+
+static void run_again(struct task *t)
+{
+	struct conn *c = TASK_OWNER(t, struct conn, again);
+
+	c->is_posted = false;
+	if (c->is_closing)
+		conn_free_if_idle(c);
+	else if (c->cmd && (c->cmd->wait == WAIT_TURN || c->cmd->wait == WAIT_DRAIN))
+		conn_resume(c);
+	else
+		conn_pump(c);
+}
+
+void conn_changed(struct conn *c)
+{
+	if (c->is_pumping || !c->cmd || c->cmd->wait != WAIT_CHANGE)
+		return;
+	c->cmd->line = SPAN_NONE;
+	conn_resume(c);
+}
+
+void conn_literal_go(struct conn *c)
+{
+	c->is_literal_held = false;
+	conn_pump(c);
+}
+
+static void on_readable(struct net_stack *net, void *arg)
+{
+	conn_pump(arg);
+}
+
+static void on_drained(struct net_stack *net, void *arg)
+{
+	struct conn *c = arg;
+
+	if (c->cmd && c->cmd->wait == WAIT_DRAIN)
+		conn_resume(c);
+	else
+		conn_pump(c);
+}
+
+static void on_closed(struct net_stack *net, void *arg, const struct net_error *why)
+{
+	struct conn *c = arg;
+
+	c->last_counters = net_counters(net);
+	c->net = NULL;
+	conn_end(c);
+}
+
+static void greet(struct conn *c)
+{
+	c->is_greeted = true;
+	if (c->bye_text) {
+		conn_fail(c, c->bye_text);
+		return;
+	}
+	net_write(c->net, SPAN("* OK ["));
+	capability_put(c, IN_NOT_AUTH, net_out(c->net));
+	net_write(c->net, SPAN("] Mailstile is ready.\r\n"));
+	conn_pump(c);
+}
+
+static void on_handshake_done(struct net_stack *net, void *arg)
+{
+	struct conn *c = arg;
+
+	c->has_tls = true;
+	if (c->is_greeted) /* STARTTLS: no second greeting (RFC 9051 section 6.2.1) */
+		conn_pump(c);
+	else
+		greet(c);
+}
+
+static const struct net_events events = {
+	.on_readable = on_readable,
+	.on_drained = on_drained,
+	.on_closed = on_closed,
+	.on_handshake_done = on_handshake_done,
+};
+
+void conn_accept(struct server_loop *home, const struct server_listener *l, int fd,
+		 const struct net_addr *peer)
+{
+	const struct server_limits *limits = &home->server->config.limits;
+	struct arena *a = arena_new(NULL);
+	struct conn *c = ARENA_NEW(a, struct conn);
+
+	*c = (struct conn){ .home = home,
+			    .server = home->server,
+			    .listener = l,
+			    .arena = a,
+			    .peer = *peer,
+			    .started_ms = clock_mono_ms(),
+			    .again = { .run = run_again } };
+	c->frame_limits = (struct frame_limits){ limits->line_bytes,
+						 limits->command_bytes };
+	frame_init(&c->frame, FRAME_COMMANDS);
+	if (net_open_fd(home->loop, fd, peer, &events, c, &c->net) != ERR_OK) {
+		arena_free(a);
+		return;
+	}
+	net_set_marks(c->net, limits->output_high_bytes / 4, limits->output_high_bytes);
+	c->next = home->conns;
+	if (c->next)
+		c->next->prev = c;
+	home->conns = c;
+	home->n_conns++;
+	c->session = session_new(c);
+	set_deadline(c);
+	c->bye_text = server_conn_came(c);
+	if (l->tls == SERVER_TLS_IMPLICIT)
+		push_tls(c);
+	else
+		greet(c);
+}
+
+bool conn_may_login(const struct conn *c)
+{
+	return c->has_tls || (c->listener->plaintext_loopback && c->peer.is_loopback);
+}
+
+bool conn_may_starttls(const struct conn *c)
+{
+	return !c->has_tls && c->listener->tls == SERVER_TLS_STARTTLS &&
+	       c->server->config.tls;
+}

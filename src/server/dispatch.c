@@ -1,0 +1,126 @@
+/* From the bytes of a command to the command that runs. */
+#include "server/dispatch.h"
+
+#include "server/reply.h"
+
+static const struct command *find(struct span name, bool uid)
+{
+	for (size_t i = 0; server_extensions[i]; i++) {
+		const struct command *c = server_extensions[i]->commands;
+
+		for (; c && c->name; c++)
+			if (span_ieq(span_str(c->name), name) &&
+			    (!uid || (c->flags & CMD_UID)))
+				return c;
+	}
+	return NULL;
+}
+
+/* Stands in for a command that may not run; its reply is set before. */
+static enum verdict run_nothing(struct cmd *cmd)
+{
+	return CMD_DONE;
+}
+
+static const struct command nothing = { "", IN_ANY, CMD_NO_REPORT, run_nothing };
+
+static const char *wrong_state(const struct command *def, unsigned state)
+{
+	if (state == IN_NOT_AUTH)
+		return "Log in first.";
+	if (def->states & IN_SELECTED)
+		return "Select a mailbox first.";
+	if (def->states & IN_AUTH)
+		return "Leave the mailbox first (UNSELECT).";
+	return "You are logged in already.";
+}
+
+static void refuse(struct cmd *cmd, const char *why)
+{
+	cmd->def = &nothing;
+	reply_bad(cmd, why);
+}
+
+static void look_up(struct cmd *cmd)
+{
+	struct span name;
+
+	cmd->tag = cursor_tag(&cmd->cur);
+	if (cmd->cur.bad) {
+		cmd->tag = SPAN("*");
+		refuse(cmd, "A command starts with a tag and a space.");
+		return;
+	}
+	cursor_sp(&cmd->cur);
+	name = cursor_atom(&cmd->cur);
+	if (!cmd->cur.bad && span_ieq(name, SPAN("UID"))) {
+		cmd->uid = true;
+		cursor_sp(&cmd->cur);
+		name = cursor_atom(&cmd->cur);
+	}
+	if (cmd->cur.bad) {
+		refuse(cmd, "A command is missing behind the tag.");
+		return;
+	}
+	cmd->def = find(name, cmd->uid);
+	if (!cmd->def)
+		refuse(cmd, "That command is not known here.");
+	else if (!(cmd->def->states & cmd->session->state))
+		refuse(cmd, wrong_state(cmd->def, cmd->session->state));
+}
+
+static void tagged_done(void *arg)
+{
+	buf_done(arg);
+}
+
+struct cmd *dispatch(struct conn *c, struct span frame,
+		     const struct frame_literal *literal)
+{
+	struct session *s = c->session;
+	struct arena *a = arena_new(s->arena);
+	struct cmd *cmd = ARENA_NEW(a, struct cmd);
+
+	cmd->conn = c;
+	cmd->session = s;
+	cmd->server = c->server;
+	cmd->arena = a;
+	arena_defer(a, tagged_done, &cmd->tagged);
+	cmd->cur = cursor_of(arena_dup(a, frame), session_is_rev2(s), a);
+	if (literal) {
+		cmd->literal = *literal;
+		cmd->has_literal = true;
+	}
+	look_up(cmd);
+	cmd->may_expunge = !(cmd->def->flags & CMD_NO_EXPUNGE) || cmd->uid;
+	cmd->no_report = cmd->def->flags & CMD_NO_REPORT;
+	return cmd;
+}
+
+bool dispatch_streams(struct conn *c, struct span frame,
+		      const struct frame_literal *literal)
+{
+	const struct command *def;
+	struct span rest = frame;
+	struct span name;
+	ptrdiff_t sp = span_find(rest, ' ');
+
+	if (sp < 0)
+		return false;
+	rest = span_sub(rest, (size_t)sp + 1, SIZE_MAX);
+	sp = span_find(rest, ' ');
+	if (sp < 0)
+		return false;
+	name = span_sub(rest, 0, (size_t)sp);
+	rest = span_sub(rest, (size_t)sp + 1, SIZE_MAX);
+	def = find(name, false);
+	/* A literal right behind the name is the mailbox. */
+	return def && (def->flags & CMD_STREAM) && (def->states & c->session->state) &&
+	       literal->header_off != (size_t)(rest.p - frame.p);
+}
+
+void cmd_free(struct cmd *cmd)
+{
+	if (cmd)
+		arena_free(cmd->arena);
+}

@@ -1,0 +1,388 @@
+/*
+ * The items of FETCH that are about a message's content: structure from its
+ * summary, sections as ranges of its bytes, BINARY decoded (RFC 9051 sections
+ * 6.4.5 and 7.5.2). Bytes stream in chunks; a literal says its size first, so a
+ * part that is decoded is read twice when it is large.
+ */
+#include "mail/header.h"
+#include "server/fetch_state.h"
+#include "server/reply.h"
+
+enum { HEADER_MAX = 16 << 20 }; /* a header that is filtered is held whole */
+
+bool fetch_is_content(const struct fetch_item *item)
+{
+	return !(item->kind &
+		 (FETCH_FLAGS | FETCH_UID | FETCH_INTERNALDATE | FETCH_RFC822_SIZE));
+}
+
+static void content_reset(struct fetch_state *st)
+{
+	if (st->has_decoder)
+		decoder_done(&st->decoder);
+	st->has_decoder = false;
+	buf_done(&st->collected);
+}
+
+void fetch_content_done(struct fetch_state *st)
+{
+	content_reset(st);
+}
+
+static const struct fetch_item *item_of(const struct fetch_state *st)
+{
+	return &st->args.items[st->item];
+}
+
+/* What of `total` bytes the item's partial wants. */
+static void partial(const struct fetch_item *item, uint64_t total, uint64_t *ret_off,
+		    uint64_t *ret_n)
+{
+	*ret_off = 0;
+	*ret_n = total;
+	if (!item->has_partial)
+		return;
+	*ret_off = item->offset < total ? item->offset : total;
+	*ret_n = total - *ret_off;
+	if (*ret_n > item->bytes)
+		*ret_n = item->bytes;
+}
+
+/* ---- reading ---- */
+
+static enum verdict read_next(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	uint64_t left = st->bytes - st->done;
+	size_t n = left < FETCH_CHUNK ? (size_t)left : FETCH_CHUNK;
+
+	return cmd_wait(cmd, FETCH_CHUNK_CAME,
+			body_read(cmd->session->account, st->batch[st->at].msg.info->body,
+				  st->start + st->done, n, cmd_to(cmd)));
+}
+
+static enum verdict read_range(struct cmd *cmd, enum fetch_how how, uint64_t start,
+			       uint64_t bytes)
+{
+	struct fetch_state *st = cmd->state;
+
+	st->how = how;
+	st->start = start;
+	st->bytes = bytes;
+	st->done = 0;
+	return read_next(cmd);
+}
+
+/* What is printed goes to the peer from here on; it cannot be taken back. */
+static void send_line(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+
+	buf_put(cmd_out(cmd), buf_span(&st->line));
+	buf_clear(&st->line);
+	st->is_out = true;
+}
+
+enum verdict fetch_stream(struct cmd *cmd)
+{
+	return read_next(cmd);
+}
+
+static enum verdict more(struct cmd *cmd)
+{
+	send_line(cmd);
+	if (cmd_must_drain(cmd))
+		return cmd_drain(cmd, FETCH_STREAM);
+	return read_next(cmd);
+}
+
+/* The message is passed over; in the middle of a literal there is no way but to close. */
+static enum verdict give_up(struct cmd *cmd, const char *code)
+{
+	struct fetch_state *st = cmd->state;
+
+	content_reset(st);
+	if (st->is_out)
+		return CMD_CLOSE;
+	buf_clear(&st->line);
+	st->failed++;
+	st->code = code;
+	st->at++;
+	return CMD_DONE;
+}
+
+/* ---- what to do with a chunk ---- */
+
+static enum verdict raw_chunk(struct cmd *cmd, struct span bytes)
+{
+	struct fetch_state *st = cmd->state;
+
+	if (st->done == 0)
+		emit_literal_header(&st->line, cmd_mode(cmd), st->bytes);
+	buf_put(&st->line, bytes);
+	st->done += bytes.n;
+	return st->done == st->bytes ? CMD_DONE : more(cmd);
+}
+
+static void print_text(struct cmd *cmd, struct span text)
+{
+	struct fetch_state *st = cmd->state;
+
+	text = fetch_partial(item_of(st), text);
+	emit_literal(&st->line, cmd_mode(cmd), text);
+}
+
+static void print_fields(struct cmd *cmd, struct span block)
+{
+	struct fetch_state *st = cmd->state;
+	const struct fetch_section *sec = &item_of(st)->section;
+	struct buf text = { 0 };
+
+	header_filter(block, sec->names, sec->n_names,
+		      sec->text == FETCH_TEXT_HEADER_FIELDS_NOT, &text);
+	print_text(cmd, buf_span(&text));
+	buf_done(&text);
+}
+
+static enum verdict fields_chunk(struct cmd *cmd, struct span bytes)
+{
+	struct fetch_state *st = cmd->state;
+
+	buf_put(&st->collected, bytes);
+	st->done += bytes.n;
+	if (st->done < st->bytes)
+		return read_next(cmd);
+	print_fields(cmd, buf_span(&st->collected));
+	content_reset(st);
+	return CMD_DONE;
+}
+
+static void decoded_header(struct cmd *cmd, uint64_t n)
+{
+	struct fetch_state *st = cmd->state;
+
+	/* literal8 only for what needs it (RFC 9051 section 4.3.1). */
+	if (st->has_nul)
+		emit_literal8_header(&st->line, cmd_mode(cmd), n);
+	else
+		emit_literal_header(&st->line, cmd_mode(cmd), n);
+}
+
+static void decoder_begin(struct fetch_state *st)
+{
+	if (st->has_decoder)
+		decoder_done(&st->decoder);
+	st->has_decoder = decoder_init(&st->decoder, st->coding, st->crlf) == ERR_OK;
+	st->decoded = 0;
+}
+
+/* The size is known. Small parts were kept; others are read again. */
+static enum verdict counted(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	const struct fetch_item *item = item_of(st);
+	uint64_t off, n;
+
+	if (item->kind == FETCH_BINARY_SIZE) {
+		buf_put_u64(&st->line, st->decoded);
+		content_reset(st);
+		return CMD_DONE;
+	}
+	partial(item, st->decoded, &off, &n);
+	decoded_header(cmd, n);
+	if (st->bytes <= FETCH_CHUNK) {
+		buf_put(&st->line,
+			span_sub(buf_span(&st->collected), (size_t)off, (size_t)n));
+		content_reset(st);
+		return CMD_DONE;
+	}
+	decoder_begin(st);
+	send_line(cmd);
+	return read_range(cmd, HOW_DECODED, st->start, st->bytes);
+}
+
+static enum verdict count_chunk(struct cmd *cmd, struct span bytes)
+{
+	struct fetch_state *st = cmd->state;
+	struct span out;
+
+	decoder_feed(&st->decoder, bytes, &st->collected);
+	st->done += bytes.n;
+	if (st->done == st->bytes)
+		decoder_finish(&st->decoder, &st->collected);
+	out = buf_span(&st->collected);
+	st->decoded += out.n;
+	st->has_nul |= out.n && memchr(out.p, '\0', out.n) != NULL;
+	if (st->bytes > FETCH_CHUNK)
+		buf_clear(&st->collected);
+	return st->done < st->bytes ? read_next(cmd) : counted(cmd);
+}
+
+static enum verdict decoded_chunk(struct cmd *cmd, struct span bytes)
+{
+	struct fetch_state *st = cmd->state;
+	const struct fetch_item *item = item_of(st);
+	uint64_t from = item->has_partial ? item->offset : 0;
+	uint64_t to = item->has_partial ? item->offset + item->bytes : UINT64_MAX;
+	uint64_t skip, keep;
+	struct span out;
+
+	decoder_feed(&st->decoder, bytes, &st->collected);
+	st->done += bytes.n;
+	if (st->done == st->bytes)
+		decoder_finish(&st->decoder, &st->collected);
+	out = buf_span(&st->collected);
+	skip = st->decoded < from ? from - st->decoded : 0;
+	keep = st->decoded < to ? to - st->decoded : 0;
+	if (skip < out.n && keep > skip)
+		buf_put(&st->line,
+			span_sub(span_sub(out, 0, keep < out.n ? (size_t)keep : out.n),
+				 (size_t)skip, SIZE_MAX));
+	st->decoded += out.n;
+	buf_clear(&st->collected);
+	if (st->done < st->bytes)
+		return more(cmd);
+	content_reset(st);
+	return CMD_DONE;
+}
+
+enum verdict fetch_chunk(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	uint64_t left = st->bytes - st->done;
+	struct span bytes;
+
+	if (cmd->op->rc != ERR_OK)
+		return give_up(cmd,
+			       cmd->op->rc == ERR_CORRUPT ? "CORRUPTION" : "UNAVAILABLE");
+	bytes = buf_span(op_bytes(cmd->op));
+	if (bytes.n != (left < FETCH_CHUNK ? left : FETCH_CHUNK))
+		return give_up(cmd, "CORRUPTION");
+	switch (st->how) {
+	case HOW_RAW: return raw_chunk(cmd, bytes);
+	case HOW_FIELDS: return fields_chunk(cmd, bytes);
+	case HOW_COUNT: return count_chunk(cmd, bytes);
+	default: return decoded_chunk(cmd, bytes);
+	}
+}
+
+/* ---- items ---- */
+
+static void nil(struct fetch_state *st)
+{
+	buf_puts(&st->line, "NIL");
+}
+
+static enum verdict raw_range(struct cmd *cmd, uint64_t start, uint64_t bytes)
+{
+	struct fetch_state *st = cmd->state;
+	uint64_t off, n;
+
+	partial(item_of(st), bytes, &off, &n);
+	if (n == 0) {
+		buf_puts(&st->line, "\"\"");
+		return CMD_DONE;
+	}
+	return read_range(cmd, HOW_RAW, start + off, n);
+}
+
+static bool summary_has_fields(const struct fetch_state *st,
+			       const struct fetch_section *sec)
+{
+	if (sec->n_path)
+		return false;
+	if (st->summary.header_kind == SUMMARY_HEADER_WHOLE)
+		return true;
+	if (sec->text != FETCH_TEXT_HEADER_FIELDS)
+		return false;
+	for (size_t i = 0; i < sec->n_names; i++)
+		if (!summary_header_covers(&st->summary, sec->names[i]))
+			return false;
+	return true;
+}
+
+static enum verdict section(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	const struct fetch_section *sec = &item_of(st)->section;
+	bool is_fields = sec->text == FETCH_TEXT_HEADER_FIELDS ||
+			 sec->text == FETCH_TEXT_HEADER_FIELDS_NOT;
+	struct section_range r;
+
+	if (section_find(&st->summary, sec->path, sec->n_path,
+			 (enum section_text)sec->text, &r)) {
+		nil(st);
+		return CMD_DONE;
+	}
+	if (!is_fields)
+		return raw_range(cmd, r.start, r.bytes);
+	if (summary_has_fields(st, sec)) {
+		print_fields(cmd, st->summary.header);
+		return CMD_DONE;
+	}
+	if (r.bytes > HEADER_MAX)
+		return give_up(cmd, "LIMIT");
+	if (r.bytes == 0) {
+		print_fields(cmd, SPAN(""));
+		return CMD_DONE;
+	}
+	return read_range(cmd, HOW_FIELDS, r.start, r.bytes);
+}
+
+static bool is_text(const struct summary_part *part)
+{
+	return span_eq(part->type, SPAN("TEXT"));
+}
+
+static enum verdict binary(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	const struct fetch_item *item = item_of(st);
+	const struct fetch_section *sec = &item->section;
+	bool is_size = item->kind == FETCH_BINARY_SIZE;
+	struct summary_part part;
+	uint32_t index;
+	enum err rc = section_binary(&st->summary, sec->path, sec->n_path, &index);
+
+	if (rc != ERR_OK) {
+		buf_puts(&st->line, is_size ? "0" : "NIL");
+		return CMD_DONE;
+	}
+	if (index == SUMMARY_NO_PART) {
+		if (is_size) {
+			buf_put_u64(&st->line, st->summary.size);
+			return CMD_DONE;
+		}
+		return raw_range(cmd, 0, st->summary.size);
+	}
+	summary_part_get(&st->summary, index, &part);
+	st->coding = part.coding;
+	st->crlf = is_text(&part);
+	st->has_nul = false;
+	if (part.coding == CODING_UNKNOWN)
+		return give_up(cmd, "UNKNOWN-CTE");
+	if (part.body_end == part.body_start) {
+		buf_puts(&st->line, is_size ? "0" : "\"\"");
+		return CMD_DONE;
+	}
+	decoder_begin(st);
+	return read_range(cmd, HOW_COUNT, part.body_start,
+			  part.body_end - part.body_start);
+}
+
+enum verdict fetch_content(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+
+	content_reset(st);
+	switch (item_of(st)->kind) {
+	case FETCH_ENVELOPE: buf_put(&st->line, st->summary.envelope); return CMD_DONE;
+	case FETCH_BODY: buf_put(&st->line, st->summary.body); return CMD_DONE;
+	case FETCH_BODYSTRUCTURE:
+		buf_put(&st->line, st->summary.structure);
+		return CMD_DONE;
+	case FETCH_BINARY:
+	case FETCH_BINARY_SIZE: return binary(cmd);
+	default: return section(cmd);
+	}
+}

@@ -1,0 +1,201 @@
+/* What changed, told: the difference of two versions of the selected mailbox. */
+#include "server/report.h"
+
+#include "server/reply.h"
+#include "server/selected.h"
+
+struct walk {
+	uint64_t silent_bits; /* of cmd->silent->flags, in the newest keyword table */
+	struct cmd *cmd;
+	struct selected *sel;
+	struct view *now;
+	struct numset done; /* UIDs told in this walk */
+	uint32_t gone;	    /* EXPUNGE lines so far */
+	uint32_t limit;	    /* UIDs from here on are new to the client */
+};
+
+void report_flags(struct cmd *cmd, bool always)
+{
+	struct selected *sel = cmd->session->selected;
+	struct buf *out = cmd_out(cmd);
+	size_t n = view_keywords(sel->told);
+	struct buf list = { 0 };
+
+	if (!always && n == sel->keywords_told)
+		return;
+	buf_puts(&list, "\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+	for (size_t k = 0; k < n; k++) {
+		buf_putc(&list, ' ');
+		buf_put(&list, view_keyword(sel->told, k));
+	}
+	buf_puts(out, "* FLAGS (");
+	buf_put(out, buf_span(&list));
+	buf_puts(out, ")\r\n* OK [PERMANENTFLAGS (");
+	if (!sel->read_only) {
+		buf_put(out, buf_span(&list));
+		buf_puts(out, " \\*");
+	}
+	buf_puts(out, sel->read_only ? ")] Read-only mailbox.\r\n"
+				     : ")] Flags permitted.\r\n");
+	buf_done(&list);
+	sel->keywords_told = n;
+}
+
+static void count_gone(void *arg, uint32_t old_seq, uint32_t uid)
+{
+	((struct walk *)arg)->gone++;
+}
+
+/* Numbers move down with each EXPUNGE that was sent (RFC 9051 section 7.5.1). */
+static void tell_gone(void *arg, uint32_t old_seq, uint32_t uid)
+{
+	struct walk *w = arg;
+
+	untagged(w->cmd, "%u EXPUNGE", old_seq - w->gone);
+	w->gone++;
+	numset_remove_range(&w->sel->recent, uid, uid);
+	numset_remove_range(&w->sel->saved, uid, uid);
+}
+
+static void tell_message(struct walk *w, const struct view_msg *m)
+{
+	uint32_t seq = view_seq(w->sel->view, m->uid);
+	struct buf *out = cmd_out(w->cmd);
+
+	if (!seq)
+		return;
+	buf_printf(out, "* %u FETCH (", seq);
+	/* RFC 9051 section 6.4.9: an answer to a UID command names the UID; rev2
+	 * clients get it in every such response. */
+	if (w->cmd->uid || session_is_rev2(w->cmd->session))
+		buf_printf(out, "UID %u ", m->uid);
+	buf_puts(out, "FLAGS ");
+	selected_flags(w->cmd, m, out);
+	buf_puts(out, ")\r\n");
+}
+
+static uint64_t expected(const struct walk *w, uint64_t before)
+{
+	switch (w->cmd->silent->how) {
+	case FLAGS_ADD: return before | w->silent_bits;
+	case FLAGS_REMOVE: return before & ~w->silent_bits;
+	default: return w->silent_bits;
+	}
+}
+
+static uint64_t flag_bits(const struct view *v, const struct flag_names *f)
+{
+	uint64_t bits = f->system;
+
+	for (size_t i = 0; i < f->n_keyword; i++) {
+		int k = view_find_keyword(v, f->keyword[i]);
+
+		if (k >= 0 && k < 56)
+			bits |= UINT64_C(1) << (8 + k);
+	}
+	return bits;
+}
+
+static void tell_changed(void *arg, uint32_t new_seq, const struct view_msg *old,
+			 const struct view_msg *now, bool flags_differ)
+{
+	struct walk *w = arg;
+
+	if (!flags_differ || now->uid >= w->limit)
+		return;
+	if (w->cmd->silent && numset_has(w->cmd->silent->uids, now->uid) &&
+	    now->flags == expected(w, old->flags))
+		return;
+	if (w->cmd->mark && numset_has(w->cmd->mark, now->uid))
+		return;
+	tell_message(w, now);
+}
+
+/* STORE answers for each of its messages, changed or not (RFC 9051 section 6.4.6). */
+static void tell_marked(struct walk *w)
+{
+	struct numset_iter it;
+	uint32_t uid, seq;
+
+	if (!w->cmd->mark)
+		return;
+	it = numset_iter(w->cmd->mark);
+	while (numset_next(&it, &uid)) {
+		seq = view_seq(w->sel->told, uid);
+		if (seq) {
+			struct view_msg m = view_get(w->sel->told, seq);
+
+			tell_message(w, &m);
+		}
+	}
+}
+
+static void advance(struct view **v, struct view *to)
+{
+	struct view *old = *v;
+
+	*v = view_ref(to);
+	view_unref(old);
+}
+
+/* New arrivals: EXISTS, and for rev1 clients RECENT. */
+static void tell_new(struct walk *w, uint32_t old_count, uint32_t old_uidnext)
+{
+	struct selected *sel = w->sel;
+	uint32_t uidnext = view_uidnext(w->now), first;
+	bool is_new = uidnext > old_uidnext && view_seq_from(w->now, old_uidnext);
+
+	if (is_new) {
+		first = mailbox_recent(sel->mailbox, uidnext, !sel->read_only);
+		for (uint32_t seq =
+			 view_seq_from(w->now, first < old_uidnext ? old_uidnext : first);
+		     seq && seq <= view_count(w->now); seq++)
+			numset_add(&sel->recent, view_get(w->now, seq).uid);
+		untagged(w->cmd, "%u EXISTS", view_count(w->now));
+	}
+	if (!session_is_rev2(w->cmd->session) &&
+	    (is_new || view_count(w->now) != old_count))
+		untagged(w->cmd, "%u RECENT", (unsigned)numset_count(&sel->recent));
+}
+
+static void report_walk(struct walk *w)
+{
+	struct selected *sel = w->sel;
+	uint32_t old_count = view_count(sel->view);
+	uint32_t old_uidnext = view_uidnext(sel->view);
+	struct view *was_told = view_ref(sel->told);
+	bool hold;
+
+	view_diff(sel->view, w->now,
+		  &(struct view_diff){ .expunged = count_gone, .arg = w });
+	hold = w->gone && !w->cmd->may_expunge;
+	w->gone = 0;
+	w->limit = old_uidnext;
+	if (!hold) {
+		view_diff(sel->view, w->now,
+			  &(struct view_diff){ .expunged = tell_gone, .arg = w });
+		advance(&sel->view, w->now);
+		tell_new(w, old_count, old_uidnext);
+	}
+	advance(&sel->told, w->now);
+	report_flags(w->cmd, false);
+	view_diff(was_told, w->now,
+		  &(struct view_diff){ .changed = tell_changed, .arg = w });
+	view_unref(was_told);
+}
+
+void report(struct cmd *cmd)
+{
+	struct selected *sel = cmd->session->selected;
+	struct walk w = { .cmd = cmd, .sel = sel };
+
+	if (!sel)
+		return;
+	w.now = mailbox_view_now(sel->mailbox);
+	if (cmd->silent)
+		w.silent_bits = flag_bits(w.now, cmd->silent->flags);
+	if (w.now != sel->view || w.now != sel->told)
+		report_walk(&w);
+	tell_marked(&w);
+	view_unref(w.now);
+}

@@ -1,0 +1,259 @@
+/* A search program made ready for one mailbox, and asked of one message after another. */
+#include "server/search_term.h"
+
+#include "mail/charset.h"
+#include "wire/flags.h"
+
+static void term_drop(void *arg)
+{
+	struct term *t = arg;
+
+	numset_done(&t->uids);
+	match_body_free(t->matcher);
+}
+
+/* The text of a key in UTF-8. */
+static enum err to_utf8(struct arena *a, struct span charset, struct span text,
+			struct span *ret)
+{
+	struct buf b = { 0 };
+
+	if (charset.p && charset_to_utf8(charset, text, &b))
+		*ret = arena_dup(a, buf_span(&b));
+	else
+		*ret = text;
+	buf_done(&b);
+	return utf8_is_valid(*ret) ? ERR_OK : ERR_INVAL;
+}
+
+static struct span field_name(const struct search_node *n)
+{
+	switch (n->key) {
+	case SEARCH_BCC: return SPAN("Bcc");
+	case SEARCH_CC: return SPAN("Cc");
+	case SEARCH_FROM: return SPAN("From");
+	case SEARCH_SUBJECT: return SPAN("Subject");
+	case SEARCH_TO: return SPAN("To");
+	case SEARCH_HEADER: return n->u.header.name;
+	default: return SPAN_NONE;
+	}
+}
+
+/* "*" of an empty mailbox names nothing here; a number above EXISTS is BAD. */
+static enum err compile_set(struct search *s, struct term *t, bool uid)
+{
+	struct selected *sel = s->selected;
+
+	if (!uid && !t->node->u.set.saved && view_count(sel->view) == 0)
+		return seqset_max(&t->node->u.set) ? ERR_INVAL : ERR_OK;
+	return selected_resolve(sel, &t->node->u.set, uid, &t->uids);
+}
+
+static enum err compile_key(struct search *s, struct term *t, struct span charset)
+{
+	const struct search_node *n = t->node;
+	struct span text;
+	enum err rc;
+
+	switch (n->key) {
+	case SEARCH_SEQUENCE: return compile_set(s, t, false);
+	case SEARCH_UID: return compile_set(s, t, true);
+	case SEARCH_KEYWORD:
+	case SEARCH_UNKEYWORD:
+		t->keyword = view_find_keyword(s->selected->told, n->u.text);
+		return ERR_OK;
+	case SEARCH_BCC:
+	case SEARCH_CC:
+	case SEARCH_FROM:
+	case SEARCH_SUBJECT:
+	case SEARCH_TO:
+	case SEARCH_HEADER:
+	case SEARCH_BODY:
+	case SEARCH_TEXT:
+		t->header_name = field_name(n);
+		rc = to_utf8(s->arena, charset,
+			     n->key == SEARCH_HEADER ? n->u.header.text : n->u.text,
+			     &text);
+		if (rc == ERR_OK)
+			t->needle = match_needle_new(s->arena, text);
+		return rc;
+	default: return ERR_OK;
+	}
+}
+
+/* Depth is bounded by the reader (wire/limits.h). */
+static enum err compile(struct search *s, const struct search_node *n,
+			struct span charset, struct term **ret)
+{
+	struct term *t = ARENA_NEW(s->arena, struct term), **end = &t->child;
+	enum err rc;
+
+	t->node = n;
+	t->keyword = -1;
+	arena_defer(s->arena, term_drop, t);
+	*ret = t;
+	rc = compile_key(s, t, charset);
+	if (n->key == SEARCH_BODY || n->key == SEARCH_TEXT) {
+		t->next_text = s->texts;
+		s->texts = t;
+	}
+	for (const struct search_node *c = n->child; c && rc == ERR_OK; c = c->next) {
+		rc = compile(s, c, charset, end);
+		end = &(*end)->next;
+	}
+	return rc;
+}
+
+enum err search_compile(struct arena *a, struct selected *sel,
+			const struct search_program *p, struct search **ret)
+{
+	struct search *s = ARENA_NEW(a, struct search);
+	enum err rc;
+
+	s->arena = a;
+	s->selected = sel;
+	s->needs = p->needs;
+	if (p->charset.p && !charset_known(p->charset))
+		return ERR_NOCHARSET;
+	rc = compile(s, p->root, p->charset, &s->root);
+	if (rc == ERR_OK)
+		*ret = s;
+	return rc;
+}
+
+/* ---- asking ---- */
+
+static enum answer yes(bool b)
+{
+	return b ? ANSWER_YES : ANSWER_NO;
+}
+
+static bool has_flag(const struct search *s, const struct subject *m, unsigned flag)
+{
+	if (flag == WIRE_RECENT)
+		return numset_has(&s->selected->recent, m->msg.uid);
+	return m->msg.flags & flag;
+}
+
+static bool has_keyword(const struct search *s, const struct subject *m, int k)
+{
+	const struct view *v = s->selected->told;
+	uint32_t seq;
+
+	if (k < 0)
+		return false;
+	if (k < 56)
+		return m->msg.flags >> (8 + k) & 1;
+	seq = view_seq(v, m->msg.uid);
+	return seq && view_has_keyword(v, seq, (size_t)k);
+}
+
+/* The day of the internal date, in the zone it was given in (RFC 9051 section 6.4.4). */
+static int64_t internal_day(const struct subject *m)
+{
+	int64_t local = m->msg.info->internal_date + m->msg.info->zone_min * 60;
+
+	return (local - (local % 86400 + 86400) % 86400) / 86400;
+}
+
+static enum answer ask_field(const struct term *t, const struct subject *m)
+{
+	if (m->has_header)
+		return yes(match_header_field(t->needle, m->header, t->header_name));
+	if (!m->has_summary || !summary_header_covers(&m->summary, t->header_name))
+		return ANSWER_MAYBE;
+	return yes(match_header_field(t->needle, m->summary.header, t->header_name));
+}
+
+static enum answer ask_sent(const struct term *t, const struct subject *m)
+{
+	int32_t day = m->summary.sent_day, want = t->node->u.days;
+
+	if (!m->has_summary)
+		return ANSWER_MAYBE;
+	if (!m->summary.has_date)
+		return ANSWER_NO;
+	switch (t->node->key) {
+	case SEARCH_SENTBEFORE: return yes(day < want);
+	case SEARCH_SENTON: return yes(day == want);
+	default: return yes(day >= want);
+	}
+}
+
+static enum answer ask(const struct search *s, const struct term *t,
+		       const struct subject *m);
+
+static enum answer ask_all(const struct search *s, const struct term *t,
+			   const struct subject *m)
+{
+	enum answer all = ANSWER_YES, one;
+
+	for (const struct term *c = t->child; c; c = c->next) {
+		one = ask(s, c, m);
+		if (one == ANSWER_NO)
+			return ANSWER_NO;
+		if (one == ANSWER_MAYBE)
+			all = ANSWER_MAYBE;
+	}
+	return all;
+}
+
+static enum answer ask_or(const struct search *s, const struct term *t,
+			  const struct subject *m)
+{
+	enum answer any = ANSWER_NO, one;
+
+	for (const struct term *c = t->child; c; c = c->next) {
+		one = ask(s, c, m);
+		if (one == ANSWER_YES)
+			return ANSWER_YES;
+		if (one == ANSWER_MAYBE)
+			any = ANSWER_MAYBE;
+	}
+	return any;
+}
+
+static enum answer ask_not(const struct search *s, const struct term *t,
+			   const struct subject *m)
+{
+	enum answer a = ask(s, t->child, m);
+
+	return a == ANSWER_MAYBE ? a : yes(a == ANSWER_NO);
+}
+
+static enum answer ask(const struct search *s, const struct term *t,
+		       const struct subject *m)
+{
+	const struct search_node *n = t->node;
+
+	switch (n->key) {
+	case SEARCH_AND: return ask_all(s, t, m);
+	case SEARCH_OR: return ask_or(s, t, m);
+	case SEARCH_NOT: return ask_not(s, t, m);
+	case SEARCH_ALL: return ANSWER_YES;
+	case SEARCH_FLAG: return yes(has_flag(s, m, n->u.flag));
+	case SEARCH_UNFLAG: return yes(!has_flag(s, m, n->u.flag));
+	case SEARCH_NEW:
+		return yes(has_flag(s, m, WIRE_RECENT) && !has_flag(s, m, WIRE_SEEN));
+	case SEARCH_KEYWORD: return yes(has_keyword(s, m, t->keyword));
+	case SEARCH_UNKEYWORD: return yes(!has_keyword(s, m, t->keyword));
+	case SEARCH_SEQUENCE:
+	case SEARCH_UID: return yes(numset_has(&t->uids, m->msg.uid));
+	case SEARCH_LARGER: return yes(m->msg.info->bytes > n->u.number);
+	case SEARCH_SMALLER: return yes(m->msg.info->bytes < n->u.number);
+	case SEARCH_BEFORE: return yes(internal_day(m) < n->u.days);
+	case SEARCH_ON: return yes(internal_day(m) == n->u.days);
+	case SEARCH_SINCE: return yes(internal_day(m) >= n->u.days);
+	case SEARCH_SENTBEFORE:
+	case SEARCH_SENTON:
+	case SEARCH_SENTSINCE: return ask_sent(t, m);
+	case SEARCH_BODY:
+	case SEARCH_TEXT: return m->has_text ? yes(t->is_found) : ANSWER_MAYBE;
+	default: return ask_field(t, m);
+	}
+}
+
+enum answer search_ask(const struct search *s, const struct subject *m)
+{
+	return ask(s, s->root, m);
+}

@@ -1,0 +1,69 @@
+/*
+ * A search program made ready for one mailbox: names resolved, texts prepared, and
+ * asked of one message after another (RFC 9051 section 6.4.4).
+ */
+#ifndef SERVER_SEARCH_TERM_H
+#define SERVER_SEARCH_TERM_H
+
+#include "mail/match.h"
+#include "mail/summary.h"
+#include "server/selected.h"
+#include "wire/search.h"
+
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_MAYBE /* more of the message is needed */ };
+
+struct term {
+	const struct search_node *node;
+	struct term *child, *next;
+	struct match_needle *needle; /* of text keys */
+	struct span header_name;     /* of keys that look into one field */
+	struct numset uids;	     /* of sets */
+	int keyword;		     /* its number, -1: the mailbox has none such */
+	bool is_found;		     /* BODY, TEXT: in the message in hand */
+	struct term *next_text;	     /* all BODY and TEXT terms */
+	struct match_body *matcher;  /* of those, in the part in hand */
+};
+
+struct search {
+	struct arena *arena;
+	struct selected *selected;
+	struct term *root;
+	struct term *texts;
+	unsigned needs; /* enum search_need */
+};
+
+/* What is known of the message in hand; grows from view to summary to text. */
+struct subject {
+	uint32_t seq;
+	struct view_msg msg;
+	bool has_summary, has_header, has_text;
+	struct summary summary;
+	struct span header; /* the whole top header, when has_header */
+};
+
+/*
+ * ERR_NOCHARSET: the program's charset is not known. ERR_INVAL: a message number
+ * is above EXISTS, or a text is not in its charset. The search lives in `a`.
+ */
+enum err search_compile(struct arena *a, struct selected *sel,
+			const struct search_program *p, struct search **ret);
+enum answer search_ask(const struct search *s, const struct subject *m);
+
+/*
+ * search_text.c: the bytes of a message, in order, for BODY and TEXT. `summary` is
+ * that of the message. After finish each term's is_found holds.
+ */
+struct text_walk {
+	const struct search *search;
+	const struct summary *summary;
+	uint32_t part; /* whose body is next or in hand */
+	struct summary_part now;
+	bool is_in_part, has_part;
+};
+void text_begin(struct text_walk *w, const struct search *s,
+		const struct summary *summary);
+void text_header(struct text_walk *w, struct span header); /* the whole top header */
+void text_feed(struct text_walk *w, uint64_t at, struct span bytes);
+void text_finish(struct text_walk *w);
+
+#endif

@@ -1,0 +1,167 @@
+/* The selected mailbox of a session: which version its client knows. */
+#include "server/selected.h"
+
+static void mailbox_drop(void *m)
+{
+	mailbox_unref(m);
+}
+
+static void views_drop(void *arg)
+{
+	struct selected *sel = arg;
+
+	view_unref(sel->view);
+	view_unref(sel->told);
+	numset_done(&sel->recent);
+	numset_done(&sel->saved);
+}
+
+struct selected *selected_new(struct session *s, struct mailbox *m, struct span path,
+			      bool read_only)
+{
+	struct arena *a = arena_new(s->arena);
+	struct selected *sel = ARENA_NEW(a, struct selected);
+
+	sel->arena = a;
+	sel->mailbox = m;
+	arena_defer(a, mailbox_drop, m);
+	sel->view = mailbox_view_now(m);
+	sel->told = view_ref(sel->view);
+	arena_defer(a, views_drop, sel);
+	sel->read_only = read_only;
+	sel->path = arena_dup(a, path);
+	s->selected = sel;
+	s->state = IN_SELECTED;
+	return sel;
+}
+
+void selected_end(struct session *s)
+{
+	if (!s->selected)
+		return;
+	arena_free(s->selected->arena);
+	s->selected = NULL;
+	s->state = IN_AUTH;
+}
+
+static void resolve_uids(const struct selected *sel, const struct numset *want,
+			 struct numset *to)
+{
+	for (size_t i = 0; i < want->n; i++) {
+		uint32_t seq = view_seq_from(sel->view, want->r[i].lo);
+		struct view_msg m[64];
+		size_t n;
+
+		while (seq && (n = view_walk(sel->view, seq, m, 64)) > 0) {
+			for (size_t k = 0; k < n; k++) {
+				if (m[k].uid > want->r[i].hi)
+					goto next_range;
+				numset_add(to, m[k].uid);
+			}
+			seq += (uint32_t)n;
+			if (seq > view_count(sel->view))
+				break;
+		}
+	next_range:;
+	}
+}
+
+static void resolve_numbers(const struct selected *sel, const struct numset *want,
+			    struct numset *to)
+{
+	for (size_t i = 0; i < want->n; i++) {
+		uint32_t seq = want->r[i].lo;
+		struct view_msg m[64];
+
+		while (seq <= want->r[i].hi) {
+			size_t max = want->r[i].hi - seq + 1;
+			size_t n = view_walk(sel->view, seq, m, max < 64 ? max : 64);
+
+			for (size_t k = 0; k < n; k++)
+				numset_add(to, m[k].uid);
+			if (n == 0)
+				break;
+			seq += (uint32_t)n;
+		}
+	}
+}
+
+enum err selected_resolve(struct selected *sel, const struct seqset *set, bool uid,
+			  struct numset *ret_uids)
+{
+	uint32_t count = view_count(sel->view);
+	struct numset want = { 0 };
+	uint32_t last = count;
+
+	numset_copy(ret_uids, &(struct numset){ 0 });
+	if (set->saved) {
+		resolve_uids(sel, &sel->saved, ret_uids);
+		return ERR_OK;
+	}
+	if (uid && count)
+		last = view_get(sel->view, count).uid;
+	seqset_resolve(set, last, &want);
+	if (uid)
+		resolve_uids(sel, &want, ret_uids);
+	else if (seqset_max(set) > count || (seqset_has_star(set) && count == 0)) {
+		numset_done(&want);
+		return ERR_INVAL;
+	} else
+		resolve_numbers(sel, &want, ret_uids);
+	numset_done(&want);
+	return ERR_OK;
+}
+
+bool selected_message(struct selected *sel, uint32_t uid, uint32_t *ret_seq,
+		      struct view_msg *ret)
+{
+	uint32_t seq = view_seq(sel->view, uid), told;
+
+	if (!seq)
+		return false;
+	told = sel->told == sel->view ? seq : view_seq(sel->told, uid);
+	*ret = told ? view_get(sel->told, told) : view_get(sel->view, seq);
+	*ret_seq = seq;
+	return true;
+}
+
+static void flag_put(struct buf *out, bool *first, struct span name)
+{
+	if (!*first)
+		buf_putc(out, ' ');
+	*first = false;
+	buf_put(out, name);
+}
+
+void selected_flags(struct cmd *cmd, const struct view_msg *m, struct buf *out)
+{
+	static const struct {
+		uint64_t bit;
+		struct span name;
+	} system[] = {
+		{ FLAG_ANSWERED, SPAN_INIT("\\Answered") },
+		{ FLAG_FLAGGED, SPAN_INIT("\\Flagged") },
+		{ FLAG_DELETED, SPAN_INIT("\\Deleted") },
+		{ FLAG_SEEN, SPAN_INIT("\\Seen") },
+		{ FLAG_DRAFT, SPAN_INIT("\\Draft") },
+	};
+	struct selected *sel = cmd->session->selected;
+	const struct view *v = sel->told;
+	uint32_t seq = view_seq(v, m->uid);
+	bool first = true;
+
+	if (!seq) {
+		v = sel->view;
+		seq = view_seq(v, m->uid);
+	}
+	buf_putc(out, '(');
+	for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+		if (m->flags & system[i].bit)
+			flag_put(out, &first, system[i].name);
+	if (!session_is_rev2(cmd->session) && numset_has(&sel->recent, m->uid))
+		flag_put(out, &first, SPAN("\\Recent"));
+	for (size_t k = 0; k < view_keywords(v); k++)
+		if (k < 56 ? (m->flags >> (8 + k) & 1) : view_has_keyword(v, seq, k))
+			flag_put(out, &first, view_keyword(v, k));
+	buf_putc(out, ')');
+}

@@ -1,0 +1,11 @@
+/* STATUS responses, for STATUS and LIST RETURN (STATUS ...) (RFC 9051 section 7.3.4). */
+#ifndef SERVER_STATUS_LINE_H
+#define SERVER_STATUS_LINE_H
+
+#include "server/command.h"
+
+/* Appends one STATUS line; `items`: enum status_item (wire/status.h). */
+void status_line(struct cmd *cmd, const struct name *name, const struct mailbox_status *s,
+		 unsigned items);
+
+#endif
