@@ -1,0 +1,113 @@
+/* SASL mechanisms, both roles (RFC 4422, RFC 4616, RFC 4959). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "auth/mech.h"
+
+static enum mech_rc plain(struct span in, struct mech_step *ret)
+{
+	return mech_plain.server_step(NULL, &in, ret);
+}
+
+static void mechanisms_are_found_in_any_case(void **state)
+{
+	assert_ptr_equal(mech_find(SPAN("plain")), &mech_plain);
+	assert_null(mech_find(SPAN("PLAI")));
+	assert_ptr_equal(mech_at(0), &mech_plain);
+	assert_null(mech_at(1));
+	assert_true(mech_plain.flags & MECH_PLAINTEXT);
+}
+
+static void plain_without_initial_response_asks_with_an_empty_challenge(void **state)
+{
+	struct mech_step s = { 0 };
+	assert_int_equal(mech_plain.server_step(NULL, NULL, &s), MECH_CHALLENGE);
+	assert_int_equal(s.out.n, 0);
+}
+
+static void plain_message_has_three_parts(void **state)
+{
+	struct mech_step s = { 0 };
+	assert_int_equal(plain(SPAN("Ursel\0Kurt\0xipj3plmq"), &s), MECH_PASSWORD);
+	assert_true(span_eq(s.request.authzid, SPAN("Ursel")));
+	assert_true(span_eq(s.request.authcid, SPAN("Kurt")));
+	assert_true(span_eq(s.request.password, SPAN("xipj3plmq")));
+	assert_int_equal(plain(SPAN("\0tim\0tanstaaftanstaaf"), &s), MECH_PASSWORD);
+	assert_int_equal(s.request.authzid.n, 0);
+}
+
+static void malformed_plain_messages_fail(void **state)
+{
+	static const struct span bad[] = {
+		SPAN_INIT(""),	    SPAN_INIT("\0"),	   SPAN_INIT("\0\0"),
+		SPAN_INIT("\0a\0"), SPAN_INIT("\0\0b"),	   SPAN_INIT("a\0b"),
+		SPAN_INIT("abc"),   SPAN_INIT("\0a\0b\0"), SPAN_INIT("z\0a\0b\0c"),
+	};
+	struct mech_step s = { 0 };
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_equal(plain(bad[i], &s), MECH_FAILED);
+}
+
+static void client_says_what_the_server_reads(void **state)
+{
+	struct arena *a = arena_new(NULL);
+	struct mech_credential c = { SPAN("bob"), SPAN("root"), SPAN("pass word") };
+	void *mine = arena_alloc(a, mech_plain.client_size);
+	struct mech_step said = { 0 }, heard = { 0 };
+	assert_int_equal(mech_plain.client_step(mine, a, &c, NULL, &said), MECH_DONE);
+	assert_true(span_eq(said.out, SPAN("bob\0root\0pass word")));
+	assert_int_equal(plain(said.out, &heard), MECH_PASSWORD);
+	assert_true(span_eq(heard.request.password, c.password));
+	/* PLAIN has one message: a server that asks again is broken */
+	assert_int_equal(mech_plain.client_step(mine, a, &c, &SPAN_NONE, &said),
+			 MECH_FAILED);
+	arena_free(a);
+}
+
+static void client_refuses_credentials_that_cannot_be_said(void **state)
+{
+	struct arena *a = arena_new(NULL);
+	struct mech_credential bad[] = {
+		{ SPAN("a\0b"), SPAN("root"), SPAN("x") },
+		{ SPAN_NONE, SPAN_NONE, SPAN("x") },
+		{ SPAN_NONE, SPAN("root"), SPAN_NONE },
+		{ SPAN_NONE, SPAN("root"), SPAN("x\0y") },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct mech_step said = { 0 };
+		void *mine = arena_alloc(a, mech_plain.client_size);
+		assert_int_equal(mech_plain.client_step(mine, a, &bad[i], NULL, &said),
+				 MECH_FAILED);
+	}
+	arena_free(a);
+}
+
+static void equals_sign_is_an_empty_initial_response(void **state)
+{
+	struct buf b = { 0 };
+	assert_int_equal(mech_initial(SPAN("="), &b), ERR_OK);
+	assert_int_equal(b.n, 0);
+	assert_int_equal(mech_initial(SPAN("AGEAYg=="), &b), ERR_OK);
+	assert_true(span_eq(buf_span(&b), SPAN("\0a\0b")));
+	assert_int_equal(mech_initial(SPAN("AGEAYg="), &b), ERR_INVAL);
+	assert_int_equal(mech_initial(SPAN(""), &b), ERR_INVAL);
+	buf_done(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mechanisms_are_found_in_any_case),
+		cmocka_unit_test(
+		    plain_without_initial_response_asks_with_an_empty_challenge),
+		cmocka_unit_test(plain_message_has_three_parts),
+		cmocka_unit_test(malformed_plain_messages_fail),
+		cmocka_unit_test(client_says_what_the_server_reads),
+		cmocka_unit_test(client_refuses_credentials_that_cannot_be_said),
+		cmocka_unit_test(equals_sign_is_an_empty_initial_response),
+	};
+	return cmocka_run_group_tests_name("auth/mech", tests, NULL, NULL);
+}
