@@ -158,6 +158,8 @@ class Matcher:
                 raise Mismatch(f"{w!r} is not {g!r}")
             if name == b"FLAGS":
                 self.unordered(w[1], g[1])
+            elif name in (b"BODY", b"BODYSTRUCTURE"):
+                self.token(folded(w[1]), folded(g[1]))   # media types in any case
             else:
                 self.token(w[1], g[1])
 
@@ -227,6 +229,8 @@ class Matcher:
             return
         self.token(w[0], g[0])
         w, g = w[1:], g[1:]
+        if w == [ANY]:
+            return
         if kind in (b"CAPABILITY", b"ENABLED"):
             self.unordered(w, g)
         elif kind == b"FLAGS":
@@ -288,3 +292,10 @@ def item_name(token):
     if isinstance(token, list) or token is ANY:
         raise Mismatch("no item name")
     return token[1].replace(b'"', b"").upper()
+
+
+def folded(token):
+    """Strings of a body structure in upper case."""
+    if isinstance(token, list):
+        return [folded(t) for t in token]
+    return token if token is ANY else (token[0], token[1].upper())

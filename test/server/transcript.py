@@ -9,6 +9,8 @@ A transcript is a dialogue.  The first column says who speaks:
                   nobody used before) or `none` (not authenticated state)
     @how LIST     transports (default: plain tls)
     @mail BOX (FLAGS) "DATE" SAMPLE   puts mail/SAMPLE.eml there beforehand
+    @select BOX EXISTS [RECENT [UIDNEXT]]   (and @examine) selects, checks all that a
+                  rev1 client is told, takes down ${v_BOX}; default: all recent
     C: line       the client sends a line
     C& line       the same, but together with the next line in one write
     C+ rest       the rest of a command behind its literal
@@ -25,7 +27,8 @@ A transcript is a dialogue.  The first column says who speaks:
 
 `{}` and `{+}` at the end of a line stand for a literal whose text follows; the
 count is filled in and a continuation awaited.  `{N}` is sent as it is written.
-`${user}`, `${plain:AUTHZID:AUTHCID:PASSWORD}` and captured names are replaced.
+`${user}`, `${plain:AUTHZID:AUTHCID:PASSWORD}`, `${sp}` (a space) and captured names
+are replaced.
 
 Every transcript runs twice on its own accounts: on a fresh connection, and on one
 that another user had before (prelude.imap, which ends with UNAUTHENTICATE, RFC
@@ -107,6 +110,8 @@ class Transcript:
             elif word == "mail":
                 m = re.fullmatch(r'(\S+)(?: (\([^)]*\)))?(?: ("[^"]*"))? (\S+)', rest)
                 self.mail.append(m.groups())
+            elif word in ("select", "examine"):
+                self.select(word.upper(), number, *rest.split())
             else:
                 raise ValueError(line)
             return
@@ -124,6 +129,20 @@ class Transcript:
             self.steps[-1].parts.append(text.encode())
         else:
             self.steps.append(Step(kind, text, number))
+
+
+    def select(self, command, number, box, exists, recent=None, uidnext=None):
+        tag = f"sel{number}"
+        code = "READ-WRITE" if command == "SELECT" else "READ-ONLY"
+        for line in (f"C: {tag} {command} {box}", "S{", "S? * OK [CLOSED] ...",
+                     r"S: * FLAGS (\Answered \Flagged \Deleted \Seen \Draft ...)",
+                     "S: * OK [PERMANENTFLAGS (...)] ...",
+                     f"S: * {exists} EXISTS", f"S: * {recent or exists} RECENT",
+                     "S? * OK [UNSEEN ${any_%d}] ..." % number,
+                     "S: * OK [UIDVALIDITY ${v_%s}] ..." % box,
+                     f"S: * OK [UIDNEXT {uidnext or int(exists) + 1}] ...",
+                     "S? * LIST ...", "S}", f"S: {tag} OK [{code}] ..."):
+            self.parse(line, number)
 
 
 def literals(parts):
@@ -166,7 +185,7 @@ class Player:
         return re.sub(rb"\$\{([^}]+)\}", value, data)
 
     def named(self, word, strict=False):
-        known = {"admin": ADMIN, "adminpw": ADMIN_PW, "userpw": USER_PW}
+        known = {"admin": ADMIN, "adminpw": ADMIN_PW, "userpw": USER_PW, "sp": " "}
         if word in known:
             return known[word]
         if word in self.match.vars or strict:
@@ -240,7 +259,7 @@ class Player:
 
     def pattern(self, step):
         whole = b"".join(data for data, _ in literals(step.parts))
-        return whole[:-2]
+        return whole[:-2].replace(b"${sp}", b" ")
 
     def expect_line(self, steps, i):
         r = self.next()
