@@ -53,7 +53,7 @@ def plain(authzid, authcid, password):
 
 
 def eml(name):
-    """A sample message of test/server/mail, in CRLF form."""
+    """A sample message of tests/server/mail, in CRLF form."""
     data = (pathlib.Path(__file__).parent / "mail" / f"{name}.eml").read_bytes()
     return re.sub(rb"\r?\n", b"\r\n", data)
 
