@@ -16,6 +16,7 @@ struct net_tls;
 struct net_tls_server {
 	const char *cert_file;	    /* PEM: the certificate, then its chain */
 	const char *key_file;	    /* PEM */
+	bool is_tls13_only;	    /* else 1.2 as well */
 	const char *client_ca_file; /* NULL: clients are not asked for a certificate */
 };
 

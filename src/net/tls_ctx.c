@@ -134,6 +134,8 @@ enum err net_tls_server_new(const struct net_tls_server *o, struct net_tls **ret
 	SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_session_id_context(t->ctx, (const unsigned char *)"mailstile", 9);
 	SSL_CTX_set_alpn_select_cb(t->ctx, select_alpn, NULL);
+	if (o->is_tls13_only)
+		SSL_CTX_set_min_proto_version(t->ctx, TLS1_3_VERSION);
 	enum err rc = load_pair(t->ctx, o->cert_file, o->key_file, ret_error);
 	if (rc == ERR_OK && o->client_ca_file)
 		rc = load_client_ca(t->ctx, o->client_ca_file, ret_error);

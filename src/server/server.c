@@ -253,9 +253,6 @@ static enum err listen_all(struct server *s, struct buf *ret_why)
 
 static struct server *server_new(const struct server_config *c, unsigned n_loops)
 {
-	struct throttle_config slow = {
-		.free = 3, .first_ms = 250, .most_ms = 15000, .forget_ms = 60000
-	};
 	struct server *s = xcalloc(1, sizeof *s);
 
 	s->config = *c;
@@ -265,7 +262,7 @@ static struct server *server_new(const struct server_config *c, unsigned n_loops
 	s->loop = xcalloc(n_loops, sizeof *s->loop);
 	s->listener = xcalloc(c->n_listeners + 1, sizeof(struct net_listener *));
 	s->accepting = xcalloc(c->n_listeners + 1, sizeof *s->accepting);
-	s->throttle = throttle_new(&slow);
+	s->throttle = throttle_new(&c->login_delay);
 	s->sessions = slots_new(c->limits.sessions_per_user);
 	s->addresses = slots_new(c->limits.connections_per_address);
 	return s;

@@ -6,6 +6,7 @@
 #define SERVER_SERVER_H
 
 #include "auth/auth.h"
+#include "auth/throttle.h"
 #include "base/log.h"
 #include "net/tls.h"
 #include "store/store.h"
@@ -47,6 +48,7 @@ struct server_config {
 	const struct server_listener *listener;
 	size_t n_listeners;
 	struct server_limits limits;
+	struct throttle_config login_delay; /* failed logins by address (auth/throttle.h) */
 	unsigned loops;	     /* threads; 0: one a core */
 	struct net_tls *tls; /* NULL: no TLS; a reference is taken */
 	struct store *store;
