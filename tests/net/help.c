@@ -70,9 +70,40 @@ int half_make(struct loop *l, struct peer *a)
 	int fd[2];
 	*a = (struct peer){ 0 };
 	assert_int_equal(
-		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
 	assert_int_equal(net_open_fd(l, fd[0], NULL, &peer_events, a, &a->s), ERR_OK);
 	return fd[1];
+}
+
+void wire_make(struct loop *l, struct wire *w, struct peer *a, struct peer *b)
+{
+	w->a = half_make(l, a);
+	w->b = half_make(l, b);
+	w->carried = 0;
+}
+
+static void carry(struct wire *w, int from, int to, size_t n)
+{
+	char bytes[20000];
+	ssize_t got = recv(from, bytes, n < sizeof bytes ? n : sizeof bytes, 0);
+	if (got > 0) {
+		w->carried += (size_t)got;
+		send(to, bytes, (size_t)got, MSG_NOSIGNAL);
+	} else if (got == 0) {
+		shutdown(to, SHUT_WR);
+	}
+}
+
+void wire_relay(struct wire *w, size_t n)
+{
+	carry(w, w->a, w->b, n);
+	carry(w, w->b, w->a, n);
+}
+
+void wire_done(struct wire *w)
+{
+	close(w->a);
+	close(w->b);
 }
 
 void peer_done(struct peer *p)
@@ -95,7 +126,8 @@ bool heard(const struct peer *p, const char *text)
 
 void cert_make(struct cert *c)
 {
-	static const char *const names[] = { "localhost", "127.0.0.1", "::1", "mail.example" };
+	static const char *const names[] = { "localhost", "127.0.0.1", "::1",
+					     "mail.example" };
 	struct net_error e = { 0 };
 	snprintf(c->dir, sizeof c->dir, "/tmp/mailstile-test-XXXXXX");
 	assert_non_null(mkdtemp(c->dir));

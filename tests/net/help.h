@@ -1,4 +1,5 @@
-/* For the tests of net/: a peer that keeps book of its callbacks, socket pairs, certificates. */
+/* For the tests of net/: a peer that keeps book of its callbacks, socket pairs,
+ * certificates. */
 #ifndef TEST_NET_HELP_H
 #define TEST_NET_HELP_H
 
@@ -17,8 +18,8 @@
 
 struct peer {
 	struct net_stack *s; /* NULL: closed */
-	struct buf in;       /* what was read */
-	bool is_lazy;        /* does not read by itself */
+	struct buf in;	     /* what was read */
+	bool is_lazy;	     /* does not read by itself */
 	bool has_eof;
 	int n_connected, n_done, n_readable, n_drained, n_closed;
 	struct net_error why;
@@ -29,15 +30,15 @@ extern const struct net_events peer_events;
 /* A loop that the test turns by hand. */
 struct loop *loop_make(void);
 /* Turns the loop until `cond`; the test fails after ten seconds. */
-#define UNTIL(l, cond)                                                               \
-	do {                                                                         \
-		uint64_t until_late = clock_mono_ms() + 10000;                       \
-		while (!(cond)) {                                                    \
-			if (clock_mono_ms() > until_late)                            \
-				fail_msg("waited too long for: %s", #cond);          \
-			net_loop_turn((l), false);                                   \
-			usleep(50);                                                  \
-		}                                                                    \
+#define UNTIL(l, cond)                                                                   \
+	do {                                                                             \
+		uint64_t until_late = clock_mono_ms() + 10000;                           \
+		while (!(cond)) {                                                        \
+			if (clock_mono_ms() > until_late)                                \
+				fail_msg("waited too long for: %s", #cond);              \
+			net_loop_turn((l), false);                                       \
+			usleep(50);                                                      \
+		}                                                                        \
 	} while (0)
 /* Turns it for a while, for what should not happen. */
 void settle(struct loop *l);
@@ -46,8 +47,16 @@ void settle(struct loop *l);
 void pair_make(struct loop *l, struct peer *a, struct peer *b);
 /* One end, and the descriptor of the other, which is not blocking. */
 int half_make(struct loop *l, struct peer *a);
-void peer_done(struct peer *p); /* aborts if it is still there */
-void say(struct peer *p, const char *text); /* write and flush */
+/* Two ends with the test in between: relay() carries at most `n` bytes each way. */
+struct wire {
+	int a, b;
+	size_t carried;
+};
+void wire_make(struct loop *l, struct wire *w, struct peer *a, struct peer *b);
+void wire_relay(struct wire *w, size_t n);
+void wire_done(struct wire *w);
+void peer_done(struct peer *p);			    /* aborts if it is still there */
+void say(struct peer *p, const char *text);	    /* write and flush */
 bool heard(const struct peer *p, const char *text); /* exactly that was read */
 
 /* A certificate for localhost, 127.0.0.1 and mail.example in a folder of its own. */

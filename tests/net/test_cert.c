@@ -58,9 +58,11 @@ static void a_folder_that_is_not_there_is_named(void **state)
 {
 	static const char *const names[] = { "localhost" };
 	struct net_error e = { 0 };
-	assert_int_equal(net_cert_write("/nonexistent/c", "/nonexistent/k", names, 1, 1, &e),
-			 ERR_NOENT);
-	assert_string_equal(e.text, "cannot create /nonexistent/k: No such file or directory");
+	assert_int_equal(
+	    net_cert_write("/nonexistent/c", "/nonexistent/k", names, 1, 1, &e),
+	    ERR_NOENT);
+	assert_string_equal(e.text,
+			    "cannot create /nonexistent/k: No such file or directory");
 }
 
 int main(void)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdatomic.h>
 
 #include "net/listener.h"
@@ -90,7 +91,8 @@ static void a_port_in_use_is_named(void **state)
 	struct net_error e = { 0 };
 	char want[100];
 	assert_int_equal(net_listener_open(s.loops[0], &o, &y, &e), ERR_BUSY);
-	snprintf(want, sizeof want, "cannot listen on 127.0.0.1 port %u: Address already in use",
+	snprintf(want, sizeof want,
+		 "cannot listen on 127.0.0.1 port %u: Address already in use",
 		 (unsigned)o.port);
 	assert_string_equal(e.text, want);
 	assert_int_equal(e.sys, EADDRINUSE);
@@ -121,7 +123,8 @@ static void any_address_takes_both_families(void **state)
 {
 	struct site s = { .loops = { loop_make() } };
 	struct net_listener *x = listen_ok(&s, 1, "*");
-	int v4 = dial(AF_INET, net_listener_port(x)), v6 = dial(AF_INET6, net_listener_port(x));
+	int v4 = dial(AF_INET, net_listener_port(x)),
+	    v6 = dial(AF_INET6, net_listener_port(x));
 	assert_true(v4 >= 0);
 	int want = v6 >= 0 ? 2 : 1; /* a machine may lack IPv6 */
 	UNTIL(s.loops[0], s.sum == want);

@@ -49,8 +49,9 @@ static void tasks_of_many_threads_run_in_the_order_each_posted(void **state)
 	for (unsigned p = 0; p < POSTERS; p++) {
 		posters[p] = (struct poster){ l, xcalloc(TASKS, sizeof(struct note)) };
 		for (unsigned i = 0; i < TASKS; i++)
-			posters[p].notes[i] = (struct note){ { .run = note_run }, p,   i + 1,
-							     last,		  &sum, &is_wrong };
+			posters[p].notes[i] = (struct note){
+				{ .run = note_run }, p, i + 1, last, &sum, &is_wrong
+			};
 		pthread_create(&threads[p], NULL, post_all, &posters[p]);
 	}
 	for (unsigned p = 0; p < POSTERS; p++)
@@ -125,7 +126,8 @@ static void start(struct loop *l, struct alarm *a, uint64_t ms)
 
 static void timers_ring_once_in_time_and_never_early(void **state)
 {
-	static const uint64_t ms[] = { 0, 1, 2, 3, 20, 63, 64, 65, 66, 120, 127, 128, 129, 150 };
+	static const uint64_t ms[] = { 0,  1,  2,   3,	 20,  63,  64,
+				       65, 66, 120, 127, 128, 129, 150 };
 	enum { N = sizeof ms / sizeof *ms };
 	struct loop *l = loop_make();
 	struct alarm a[N] = { 0 };

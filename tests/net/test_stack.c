@@ -172,7 +172,8 @@ static void a_slow_reader_costs_one_buffer_and_is_served_to_the_end(void **state
 		net_flush(a.s);
 		if (!net_is_full(a.s) && written < 3000000)
 			continue;
-		for (int i = 0; net_queued(a.s) && a.n_drained == drained && i < 100; i++) {
+		for (int i = 0; net_queued(a.s) && a.n_drained == drained && i < 100;
+		     i++) {
 			ssize_t n = recv(fd, got, sizeof got, 0);
 			read += n > 0 ? (size_t)n : 0;
 			net_loop_turn(l, false);
@@ -210,7 +211,8 @@ static int tcp_pair(struct loop *l, struct peer *a)
 
 static void reset(int fd)
 {
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+		   sizeof(struct linger));
 	close(fd);
 }
 
@@ -402,7 +404,8 @@ int main(void)
 		cmocka_unit_test(what_one_end_says_the_other_hears),
 		cmocka_unit_test(nothing_is_sent_before_flush_and_then_in_one_piece),
 		cmocka_unit_test(bytes_arrive_whole_when_sent_one_by_one),
-		cmocka_unit_test(the_peers_end_comes_behind_its_bytes_and_we_can_still_answer),
+		cmocka_unit_test(
+		    the_peers_end_comes_behind_its_bytes_and_we_can_still_answer),
 		cmocka_unit_test(what_was_unread_is_read_again_in_order),
 		cmocka_unit_test(an_owner_that_does_not_read_holds_the_peer),
 		cmocka_unit_test(a_held_stack_reads_nothing),
