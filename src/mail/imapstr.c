@@ -21,13 +21,17 @@ static char upper(char c)
 
 static void put(struct buf *out, struct span s, bool is_upper, bool has_escapes)
 {
+	char *to = buf_room(out, 2 * s.n);
+	size_t n = 0;
+
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '\0')
 			continue;
 		if (has_escapes && (s.p[i] == '"' || s.p[i] == '\\'))
-			buf_putc(out, '\\');
-		buf_putc(out, is_upper ? upper(s.p[i]) : s.p[i]);
+			to[n++] = '\\';
+		to[n++] = is_upper ? upper(s.p[i]) : s.p[i];
 	}
+	buf_added(out, n);
 }
 
 static void put_string(struct buf *out, struct span s, bool is_upper)

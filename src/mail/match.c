@@ -32,13 +32,11 @@ static void decompose(uint32_t cp, int depth, struct buf *out)
 
 static void fold_ascii(struct span s, struct buf *out)
 {
-	char *to = buf_room(out, s.n);
+	char *restrict to = buf_room(out, s.n);
+	const char *restrict from = s.p;
 
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		to[i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
-	}
+	for (size_t i = 0; i < s.n; i++)
+		to[i] = (char)(from[i] ^ ((unsigned char)(from[i] - 'a') < 26) << 5);
 	buf_added(out, s.n);
 }
 
