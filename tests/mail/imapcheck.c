@@ -93,8 +93,8 @@ static bool sp_number(struct reader *r)
 
 static bool address(struct reader *r)
 {
-	return take(r, "(") && nstring(r) && sp_nstring(r) && sp_nstring(r) && sp_nstring(r) &&
-	       take(r, ")");
+	return take(r, "(") && nstring(r) && sp_nstring(r) && sp_nstring(r) &&
+	       sp_nstring(r) && take(r, ")");
 }
 
 static bool sp_addresses(struct reader *r)
@@ -141,7 +141,8 @@ static bool extras(struct reader *r)
 {
 	if (!take(r, " "))
 		return false;
-	if (!take(r, "NIL") && !(take(r, "(") && string(r) && take(r, " ") && params(r) && take(r, ")")))
+	if (!take(r, "NIL") &&
+	    !(take(r, "(") && string(r) && take(r, " ") && params(r) && take(r, ")")))
 		return false;
 	if (!take(r, " "))
 		return false;
@@ -179,7 +180,8 @@ static bool one_part(struct reader *r)
 
 	if (!string(r) || !take(r, " ") || !string(r) || !take(r, " ") || !params(r))
 		return false;
-	if (!sp_nstring(r) || !sp_nstring(r) || !take(r, " ") || !string(r) || !sp_number(r))
+	if (!sp_nstring(r) || !sp_nstring(r) || !take(r, " ") || !string(r) ||
+	    !sp_number(r))
 		return false;
 	if (is_message && !(take(r, " ") && envelope(r) && take(r, " ") && body(r)))
 		return false;

@@ -42,7 +42,8 @@ static void put_decoded(struct json *j, const struct summary_part *p, struct spa
 	buf_done(&out);
 }
 
-static void put_part(struct json *j, const struct summary *s, uint32_t i, struct span message)
+static void put_part(struct json *j, const struct summary *s, uint32_t i,
+		     struct span message)
 {
 	static const char *const kinds[] = { "leaf", "multipart", "message" };
 	struct summary_part p;

@@ -36,14 +36,18 @@ static void assert_addresses(const char *value, const char *want)
 
 static void examples_of_appendix_a1(void **state)
 {
-	assert_addresses(" John Doe <jdoe@machine.example>", "John Doe|NIL|jdoe|machine.example");
-	assert_addresses("Mary Smith <mary@x.test>, jdoe@example.org, Who? <one@y.test>",
-			 "Mary Smith|NIL|mary|x.test/NIL|NIL|jdoe|example.org/Who?|NIL|one|y.test");
-	assert_addresses("<boss@nil.test>, \"Giant; \\\"Big\\\" Box\" <sysservices@example.net>",
-			 "NIL|NIL|boss|nil.test/Giant; \"Big\" Box|NIL|sysservices|example.net");
-	assert_addresses("A Group:Ed Jones <joe@where.test>,john@x.test;",
-			 "NIL|NIL|A Group|NIL/Ed Jones|NIL|joe|where.test/NIL|NIL|john|x.test/"
-			 "NIL|NIL|NIL|NIL");
+	assert_addresses(" John Doe <jdoe@machine.example>",
+			 "John Doe|NIL|jdoe|machine.example");
+	assert_addresses(
+	    "Mary Smith <mary@x.test>, jdoe@example.org, Who? <one@y.test>",
+	    "Mary Smith|NIL|mary|x.test/NIL|NIL|jdoe|example.org/Who?|NIL|one|y.test");
+	assert_addresses(
+	    "<boss@nil.test>, \"Giant; \\\"Big\\\" Box\" <sysservices@example.net>",
+	    "NIL|NIL|boss|nil.test/Giant; \"Big\" Box|NIL|sysservices|example.net");
+	assert_addresses(
+	    "A Group:Ed Jones <joe@where.test>,john@x.test;",
+	    "NIL|NIL|A Group|NIL/Ed Jones|NIL|joe|where.test/NIL|NIL|john|x.test/"
+	    "NIL|NIL|NIL|NIL");
 	assert_addresses("Undisclosed recipients:;",
 			 "NIL|NIL|Undisclosed recipients|NIL/NIL|NIL|NIL|NIL");
 }
@@ -52,18 +56,20 @@ static void comments_stand_anywhere(void **state)
 {
 	assert_addresses("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>",
 			 "Pete|NIL|pete|silly.test");
-	assert_addresses("A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,"
-			 "\r\n joe@example.org; (the end)",
-			 "NIL|NIL|A Group|NIL/Chris Jones|NIL|c|public.example/"
-			 "NIL|NIL|joe|example.org/NIL|NIL|NIL|NIL");
+	assert_addresses(
+	    "A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,"
+	    "\r\n joe@example.org; (the end)",
+	    "NIL|NIL|A Group|NIL/Chris Jones|NIL|c|public.example/"
+	    "NIL|NIL|joe|example.org/NIL|NIL|NIL|NIL");
 }
 
 static void obsolete_forms_of_appendix_a6(void **state)
 {
 	assert_addresses("Joe Q. Public <john.q.public@example.com>",
 			 "Joe Q. Public|NIL|john.q.public|example.com");
-	assert_addresses("Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example",
-			 "Mary Smith|@node.test|mary|example.net/NIL|NIL|jdoe|test.example");
+	assert_addresses(
+	    "Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example",
+	    "Mary Smith|@node.test|mary|example.net/NIL|NIL|jdoe|test.example");
 	assert_addresses("<@a.test,@b.test:c@d.test>", "NIL|@a.test,@b.test|c|d.test");
 }
 
@@ -75,7 +81,8 @@ static void a_comment_names_a_bare_address(void **state)
 
 static void quoting_is_removed(void **state)
 {
-	assert_addresses("\"Joe \\\\ Doe\" <\"joe doe\"@x.test>", "Joe \\ Doe|NIL|joe doe|x.test");
+	assert_addresses("\"Joe \\\\ Doe\" <\"joe doe\"@x.test>",
+			 "Joe \\ Doe|NIL|joe doe|x.test");
 	assert_addresses("joe@[192.0.2.1]", "NIL|NIL|joe|[192.0.2.1]");
 }
 
@@ -106,8 +113,9 @@ static void nothing_gives_nothing(void **state)
 static void an_open_group_is_closed(void **state)
 {
 	assert_addresses("G: a@b", "NIL|NIL|G|NIL/NIL|NIL|a|b/NIL|NIL|NIL|NIL");
-	assert_addresses("G: H: a@b;",
-			 "NIL|NIL|G|NIL/NIL|NIL|NIL|NIL/NIL|NIL|H|NIL/NIL|NIL|a|b/NIL|NIL|NIL|NIL");
+	assert_addresses(
+	    "G: H: a@b;",
+	    "NIL|NIL|G|NIL/NIL|NIL|NIL|NIL/NIL|NIL|H|NIL/NIL|NIL|a|b/NIL|NIL|NIL|NIL");
 }
 
 int main(void)

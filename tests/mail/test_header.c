@@ -5,7 +5,8 @@
 
 static void fields_come_in_order_with_their_folds(void **state)
 {
-	struct header_iter it = header_iter(SPAN("A: 1\r\nB : x\r\n\ty\nC:\r\n\r\nD: body\r\n"));
+	struct header_iter it =
+	    header_iter(SPAN("A: 1\r\nB : x\r\n\ty\nC:\r\n\r\nD: body\r\n"));
 	struct header_field f;
 
 	assert_true(header_next(&it, &f));
@@ -25,7 +26,7 @@ static void fields_come_in_order_with_their_folds(void **state)
 static void lines_that_are_no_field_are_skipped_with_their_folds(void **state)
 {
 	struct header_iter it = header_iter(
-		SPAN("From me Mon Jan 1\n cont\nno colon\n: no name\nG\xc3\xb6: x\nA: 1\n"));
+	    SPAN("From me Mon Jan 1\n cont\nno colon\n: no name\nG\xc3\xb6: x\nA: 1\n"));
 	struct header_field f;
 
 	assert_true(header_next(&it, &f));

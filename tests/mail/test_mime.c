@@ -29,12 +29,14 @@ static void assert_type(const char *value, const char *want)
 
 static void content_types_are_read_with_comments(void **state)
 {
-	assert_type(" text/plain; charset=us-ascii (Plain text)", "text/plain|charset=us-ascii");
+	assert_type(" text/plain; charset=us-ascii (Plain text)",
+		    "text/plain|charset=us-ascii");
 	assert_type("text/plain; charset=\"us-ascii\"", "text/plain|charset=us-ascii");
 	assert_type("multipart/mixed (a) ;\r\n (b) boundary (c) = (d) \"a b:c\" (e)",
 		    "multipart/mixed|boundary=a b:c");
-	assert_type("message/external-body; access-type=URL; URL*0=\"ftp://\"; URL*1=\"x\"",
-		    "message/external-body|access-type=URL|URL*0=ftp://|URL*1=x");
+	assert_type(
+	    "message/external-body; access-type=URL; URL*0=\"ftp://\"; URL*1=\"x\"",
+	    "message/external-body|access-type=URL|URL*0=ftp://|URL*1=x");
 }
 
 static void quoted_values_lose_quotes_and_folds(void **state)
@@ -45,7 +47,8 @@ static void quoted_values_lose_quotes_and_folds(void **state)
 
 static void bad_parameters_are_left_out(void **state)
 {
-	assert_type("a/b; broken; =bad; ok=1;;; x=a/b; boundary==_x", "a/b|ok=1|x=a/b|boundary==_x");
+	assert_type("a/b; broken; =bad; ok=1;;; x=a/b; boundary==_x",
+		    "a/b|ok=1|x=a/b|boundary==_x");
 	assert_type("a/b garbage; x=1", "a/b|x=1");
 }
 
