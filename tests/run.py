@@ -1,0 +1,256 @@
+#!/usr/bin/python3
+"""Every test, in steps; ends with one line "N passed, N failed, N skipped".
+
+./test calls this after it has installed what is needed. Options choose steps:
+
+    tests/run.py                 all of them
+    tests/run.py unit server     these
+    tests/run.py --list          their names
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+BUILD = TOP / "build"
+PYTHON = "/usr/bin/python3"
+SANITIZED = BUILD / "asan"
+FUZZ_SECONDS = int(os.environ.get("MAILSTILE_FUZZ_SECONDS", "4"))
+
+
+class Count:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def run(argv, log, env=None, timeout=1200):
+    """Runs a command into a log file; returns its exit status and output."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    full = dict(os.environ, **(env or {}))
+    with open(log, "w", errors="replace") as out:
+        try:
+            status = subprocess.run([str(a) for a in argv], stdout=out, cwd=TOP, env=full,
+                                    stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                    timeout=timeout).returncode
+        except subprocess.TimeoutExpired:
+            status = "no end after %d s" % timeout
+    return status, log.read_text(errors="replace")
+
+
+def tail(text, lines=40):
+    for line in text.splitlines()[-lines:]:
+        print("    " + line)
+
+
+def build(name, options, env=None):
+    """Configures and compiles; nothing may be said by the compiler."""
+    where = BUILD / name
+    log = BUILD / "log" / f"build-{name}.log"
+    if not (where / "build.ninja").exists():
+        status, text = run(["meson", "setup", where, *options], log, env)
+        if status:
+            tail(text)
+            return Count(failed=1)
+    status, text = run(["ninja", "-C", where], log, env)
+    if status:
+        tail([l for l in [text]][0])
+        return Count(failed=1)
+    return Count(passed=1)
+
+
+def meson_tests(name, suites, env=None):
+    """Runs cmocka programs; counts their cases."""
+    log = BUILD / "log" / f"unit-{name}.log"
+    where = BUILD / name
+    argv = ["meson", "test", "-C", where, "--no-rebuild", "--print-errorlogs", "-t", "5"]
+    for suite in suites:
+        argv += ["--suite", suite]
+    status, text = run(argv, log, env)
+    detail = (where / "meson-logs" / "testlog.txt").read_text(errors="replace")
+    total = Count(*(sum(int(n) for n in re.findall(
+        r"\[\s*%s\s*\]:? (\d+) test\(s\)" % word, detail))
+        for word in ("PASSED", "FAILED", "SKIPPED")))
+    # A program that crashed or that does not count its cases.
+    summary = dict(re.findall(r"^(Ok|Fail|Timeout|Skipped):\s+(\d+)", text, re.M))
+    if total.passed == 0:
+        total.passed = int(summary.get("Ok", 0))
+    bad = int(summary.get("Fail", 0)) + int(summary.get("Timeout", 0))
+    if (bad or status) and total.failed == 0:
+        total.failed = max(bad, 1)
+    if total.failed:
+        tail(text, 60)
+    return total
+
+
+def pytest(name, paths, env=None, timeout=1200):
+    log = BUILD / "log" / f"{name}.log"
+    report = BUILD / "log" / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    status, text = run([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
+                        f"--junitxml={report}", *paths], log,
+                       dict({"MAILSTILE_BIN": str(SANITIZED / "mailstile"),
+                             "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+                             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}, **(env or {})),
+                       timeout)
+    if not report.exists():
+        tail(text, 60)
+        return Count(failed=1)
+    suite = xml.parse(report).getroot().find("testsuite").attrib
+    bad = int(suite["failures"]) + int(suite["errors"])
+    skipped = int(suite["skipped"])
+    count = Count(int(suite["tests"]) - bad - skipped, bad, skipped)
+    if bad:
+        tail(text, 80)
+    for line in text.splitlines():
+        if line.startswith("SKIPPED"):
+            print("    " + line)
+    return count
+
+
+# ---- the steps ----
+
+def step_build():
+    """compile under ASan and UBSan (gcc)"""
+    return build("asan", ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined",
+                          "-Db_lundef=false"])
+
+
+def step_release():
+    """compile as it is shipped; no writable static in any room"""
+    count = build("release", ["--buildtype=release", "-Dtests=false"])
+    if not count.failed:
+        status, text = run([PYTHON, "tests/statics.py", BUILD / "release"],
+                           BUILD / "log" / "statics.log")
+        count.add(Count(failed=1) if status else Count(passed=1))
+        if status:
+            tail(text)
+    return count
+
+
+def step_unit():
+    """unit tests of the rooms"""
+    return meson_tests("asan", [])
+
+
+def step_threads():
+    """what has threads, under TSan"""
+    count = build("tsan", ["--buildtype=debugoptimized", "-Db_sanitize=thread",
+                           "-Db_lundef=false"])
+    if not count.failed:
+        supp = TOP / "tests" / "tsan.supp"
+        count.add(meson_tests("tsan", ["base", "net", "auth", "store"],
+                              {"TSAN_OPTIONS": f"halt_on_error=1:suppressions={supp}"}))
+    return count
+
+
+def step_fuzz():
+    """every parser of bytes from a peer, a few seconds each (clang, libFuzzer)"""
+    count = build("fuzz", ["--buildtype=debugoptimized", "-Dfuzz=true", "-Dtests=false",
+                           "-Db_sanitize=address,undefined", "-Db_lundef=false"],
+                  {"CC": "clang"})
+    if count.failed:
+        return count
+    programs = sorted(p for p in (BUILD / "fuzz" / "fuzz").glob("fuzz_*")
+                      if p.is_file() and os.access(p, os.X_OK))
+    for program in programs:
+        name = program.name
+        found = BUILD / "log" / "corpus" / name
+        found.mkdir(parents=True, exist_ok=True)
+        argv = [program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
+                f"-artifact_prefix={found}/", found]
+        seeds = TOP / "fuzz" / "corpus" / name.removeprefix("fuzz_")
+        argv += [seeds] if seeds.is_dir() else []
+        dictionary = TOP / "fuzz" / "imap.dict"
+        if dictionary.exists():
+            argv.insert(1, f"-dict={dictionary}")
+        status, text = run(argv, BUILD / "log" / f"{name}.log", timeout=FUZZ_SECONDS + 120)
+        count.add(Count(failed=1) if status else Count(passed=1))
+        if status:
+            print(f"    {name}:")
+            tail(text)
+    return count
+
+
+def step_mail():
+    """message structure against GMime and Python's email"""
+    script = TOP / "tests" / "mail" / "differential.py"
+    status, text = run([PYTHON, script, SANITIZED], BUILD / "log" / "differential.log")
+    tail(text, 3 if not status else 60)
+    return Count(failed=1) if status else Count(passed=1)
+
+
+def step_server():
+    """the protocol: transcripts, the state table, pipelines cut at every byte"""
+    return pytest("server", ["tests/server"])
+
+
+def step_random():
+    """random preludes and scripts, a fresh connection against a used one"""
+    status, text = run([PYTHON, TOP / "tests" / "server" / "random_pairs.py"],
+                       BUILD / "log" / "random.log",
+                       {"MAILSTILE_BIN": str(SANITIZED / "mailstile")})
+    tail(text, 3 if not status else 60)
+    return Count(failed=1) if status else Count(passed=1)
+
+
+def step_store():
+    """kill -9 under writers, and what was acknowledged is there"""
+    status, text = run([PYTHON, TOP / "tests" / "store" / "crash.py", SANITIZED],
+                       BUILD / "log" / "crash.log")
+    tail(text, 3 if not status else 60)
+    return Count(failed=1) if status else Count(passed=1)
+
+
+def step_tools():
+    """the commands, their man pages and the pages of doc/"""
+    return pytest("tools", ["tests/tools"])
+
+
+def step_clients():
+    """real mail clients"""
+    return pytest("clients", ["tests/clients"])
+
+
+STEPS = ["build", "release", "unit", "threads", "fuzz", "mail", "store", "server", "random",
+         "tools", "clients"]
+
+
+def main():
+    steps = {name: globals()["step_" + name] for name in STEPS}
+    wanted = [a for a in sys.argv[1:] if not a.startswith("-")] or STEPS
+    if "--list" in sys.argv:
+        for name, step in steps.items():
+            print(f"{name:10} {step.__doc__}")
+        return 0
+    for name in wanted:
+        if name not in steps:
+            print(f"There is no step {name!r}; tests/run.py --list names them.", file=sys.stderr)
+            return 2
+    total = Count()
+    for name in wanted:
+        start = time.monotonic()
+        print(f"== {name}: {steps[name].__doc__}", flush=True)
+        count = steps[name]()
+        total.add(count)
+        print(f"   {count} ({time.monotonic() - start:.0f} s)", flush=True)
+        if name == "build" and count.failed:
+            break
+    print(total)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
