@@ -256,8 +256,12 @@ static enum err open_segments(struct opening *o)
 	struct buf path = { 0 };
 	buf_printf(&path, "%s/segments", o->dir);
 	buf_putc(&path, '\0');
-	enum err rc = segments_open(buf_span(&path).p, o->r->store, next_segment(o->r),
-				    o->is_read_only, &o->r->segments, o->why);
+	struct segments_config c = { .dir = buf_span(&path).p,
+				     .store = o->r->store,
+				     .next = next_segment(o->r),
+				     .max_bytes = SEGMENT_BYTES,
+				     .is_read_only = o->is_read_only };
+	enum err rc = segments_open(&c, &o->r->segments, o->why);
 	buf_done(&path);
 	if (rc == ERR_OK && !o->is_read_only) {
 		rc = rocks_recover_bodies(o->r);

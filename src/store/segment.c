@@ -34,7 +34,7 @@ struct segments {
 	int dir;
 	struct store_id store;
 	pthread_mutex_t lock; /* guards what follows */
-	uint32_t next;
+	uint32_t next, max_bytes;
 	struct file *open; /* the one that is appended to; NULL */
 	uint32_t end;	   /* of it, bytes */
 	struct file *dirty;
@@ -118,7 +118,7 @@ static enum err reserve(struct segments *s, uint32_t room, struct file **ret,
 {
 	enum err rc = ERR_OK;
 	pthread_mutex_lock(&s->lock);
-	if (!s->open || s->end > SEGMENT_BYTES - room)
+	if (!s->open || s->end > s->max_bytes || room > s->max_bytes - s->end)
 		rc = begin_segment(s);
 	if (rc == ERR_OK) {
 		*ret = file_ref(s->open);
@@ -377,19 +377,21 @@ static enum err find_next(struct segments *s, uint32_t next)
 	return ERR_OK;
 }
 
-enum err segments_open(const char *dir, struct store_id store, uint32_t next,
-		       bool is_read_only, struct segments **ret, struct buf *ret_why)
+enum err segments_open(const struct segments_config *c, struct segments **ret,
+		       struct buf *ret_why)
 {
-	if (!is_read_only && mkdir(dir, 0700) != 0 && errno != EEXIST) {
+	const char *dir = c->dir;
+	if (!c->is_read_only && mkdir(dir, 0700) != 0 && errno != EEXIST) {
 		buf_printf(ret_why, "cannot make the directory %s: %s", dir,
 			   strerror(errno));
 		return err_of_errno(errno);
 	}
 	struct segments *s = xcalloc(1, sizeof *s);
-	s->store = store;
+	s->store = c->store;
+	s->max_bytes = c->max_bytes;
 	pthread_mutex_init(&s->lock, NULL);
 	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir < 0 || find_next(s, next) != ERR_OK) {
+	if (s->dir < 0 || find_next(s, c->next) != ERR_OK) {
 		buf_printf(ret_why, "cannot read the directory %s: %s", dir,
 			   strerror(errno));
 		segments_close(s);

@@ -17,13 +17,21 @@ struct piece {
 	uint8_t codec;
 };
 
+/* Where segments lie and how large they may grow (record.h). */
+struct segments_config {
+	const char *dir;
+	struct store_id store;
+	uint32_t next; /* the first new number, if none is there that is as high */
+	uint32_t max_bytes;
+	bool is_read_only;
+};
+
 /*
- * `dir` is made if absent, unless read-only. New segments get numbers from
- * `next` or from behind the highest that is there. Nothing is created before
- * the first piece.
+ * `dir` is made if absent, unless read-only. Nothing is created before the first
+ * piece.
  */
-enum err segments_open(const char *dir, struct store_id store, uint32_t next,
-		       bool is_read_only, struct segments **ret, struct buf *ret_why);
+enum err segments_open(const struct segments_config *c, struct segments **ret,
+		       struct buf *ret_why);
 void segments_close(struct segments *s); /* NULL is fine */
 
 /* Compresses (where that pays) and writes; not yet durable. */
