@@ -215,8 +215,10 @@ static struct span mailbox_decode(struct cursor *c, struct span name)
 			return fail(c, "a mailbox name must be UTF-8");
 		return name;
 	}
-	if (mutf7_decode(name, &out) != ERR_OK)
+	if (mutf7_decode(name, &out) != ERR_OK) {
+		buf_done(&out);
 		return fail(c, "a mailbox name must be in modified UTF-7");
+	}
 	s = span_eq(buf_span(&out), name) ? name : arena_dup(c->arena, buf_span(&out));
 	buf_done(&out);
 	return s;
