@@ -1,0 +1,107 @@
+/*
+ * Accounts and open mailboxes in memory. Private to the store.
+ *
+ * An account has two states. The *head* is what the last plan left: only plans touch
+ * it, and a plan is alone in its account. The *published* state is what is durable:
+ * loops read it under the account's lock, and commits move the head's pieces into
+ * it in their order. Both are made of immutable, counted pieces (views, the tree of
+ * names), so moving is swapping pointers. A plan whose commit fails, or that has to
+ * run again, drops the head, which is then read anew from the rows.
+ *
+ * Lock order: store, account. Nothing else is called under either, except posting.
+ */
+#ifndef STORE_ACCOUNT_H
+#define STORE_ACCOUNT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "store/names.h"
+#include "store/store.h"
+#include "store/view_inside.h"
+
+struct store {
+	struct engine *engine;
+	struct executor *workers;
+	unsigned flags; /* ENGINE_READ_ONLY */
+
+	pthread_mutex_t lock;  /* guards the rest */
+	pthread_cond_t quiet;  /* n_background became 0 */
+	unsigned n_background; /* ops that no caller waits for */
+	bool is_closing;
+	struct account **bucket; /* by id */
+	size_t n_buckets, n_accounts;
+	struct account *idle_first, **idle_last; /* longest idle first */
+	size_t n_idle;
+};
+
+struct account {
+	struct store *store;
+	struct account_id id;
+	atomic_uint refs;	   /* reaches 0 under the store's lock only */
+	struct account *hash_next; /* store's lock */
+	struct account *idle_next, **idle_prev; /* NULL: not idle; store's lock */
+
+	/* the head: plans only */
+	bool has_head;
+	struct account_header h;
+	struct tree *head_names;
+
+	atomic_bool drop_head; /* before the next plan */
+
+	pthread_mutex_t lock; /* guards the rest */
+	bool is_ready;	      /* something is published */
+	uint64_t modseq;
+	struct tree *names;
+	struct mailbox *mailboxes;
+	struct watch *watches;
+	struct view *views; /* all that live */
+	uint64_t drops;	    /* rows to sweep: durable ones */
+	uint32_t doomed;
+	bool is_reaping, reap_is_blocked;
+	uint64_t views_gone; /* superseded ones that ended: may unblock it */
+};
+
+struct mailbox {
+	struct account *account; /* a reference */
+	uint32_t number;
+	/* account's lock */
+	unsigned refs;
+	struct mailbox *next, **prev;
+	struct view *published;
+	bool is_gone;
+	uint32_t first_recent, saved_recent;
+	/* the head: plans only; NULL: not loaded, or gone */
+	struct view *head;
+};
+
+/* The account's entry, made if it is not in memory; one reference. */
+struct account *account_get(struct store *s, struct account_id id);
+/* Begins (+1) or ends (-1) work that no caller waits for. False: the store is closing,
+ * and it is not begun. */
+bool store_background(struct store *s, int by);
+/* Evicts idle accounts beyond `keep`. */
+void store_evict(struct store *s, size_t keep);
+
+/* A new view goes on the list of live ones; one that died comes off. */
+void account_view_made(struct account *a, struct view *v);
+void account_view_gone(struct account *a, struct view *v);
+/* Whether a live view was superseded at `modseq` or before; or is of this mailbox (0:
+ * none). */
+bool account_views_before(struct account *a, uint64_t modseq, uint32_t mailbox);
+/* The earliest modseq at which a live view was superseded; UINT64_MAX: none. */
+uint64_t account_oldest_superseded(struct account *a);
+
+/* The open mailbox of that number, one reference; NULL when it is not open. */
+struct mailbox *account_mailbox(struct account *a, uint32_t number);
+/* The same, made if need be. */
+struct mailbox *account_mailbox_make(struct account *a, uint32_t number);
+/* Drops what plans left: rows are read anew. In a plan. */
+void account_drop_head(struct account *a);
+
+/* The account's lock is held. */
+void account_watches_fire(struct account *a);
+
+/* Starts a sweep (reap.c) unless one runs, if there is anything to sweep. Any thread. */
+void account_reap(struct account *a);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * APPEND of one or more messages, all or none (RFC 9051 section 6.3.12, RFC 3502). Bodies
+ * are written once, in the plan's first run; the rows that keep them in each.
+ */
+#include <stdlib.h>
+
+#include "store/flags.h"
+#include "store/incoming.h"
+
+struct item {
+	struct incoming *body;
+	struct flags flags;
+	int64_t internal_date;
+	int16_t zone_min;
+};
+
+struct append_op {
+	struct store_op o;
+	struct item *items;
+	size_t n;
+	size_t n_waiting; /* items with a piece under way, and one for the start */
+};
+
+static enum err keep(struct change *c, const struct incoming *in)
+{
+	struct key k = key_body(KEY_SUMMARY, incoming_body(in));
+	txn_put(c->t, key_span(&k), incoming_summary(in));
+	return txn_body_keep(c->t, incoming_put(in));
+}
+
+/* Dates and sizes are kept in 48 bits. */
+static int64_t date48(int64_t s)
+{
+	const int64_t max = ((int64_t)1 << 47) - 1;
+	return s > max ? max : s < -max ? -max : s;
+}
+
+static enum err add_item(struct store_op *o, struct change *c, struct box *b,
+			 const struct item *i)
+{
+	struct flag_bits bits;
+	uint32_t uid;
+	enum err rc = keep(c, i->body);
+	if (rc == ERR_OK)
+		rc = flags_resolve(&i->flags, b, true, txn_arena(c->t), &bits);
+	if (rc != ERR_OK)
+		return rc;
+	struct new_message m = { .flags = bits.word,
+				 .overflow = bits.overflow,
+				 .n_overflow = bits.n_overflow };
+	m.info = (struct view_info){ .bytes = incoming_bytes(i->body),
+				     .internal_date = date48(i->internal_date),
+				     .save_date = o->now_s,
+				     .zone_min = i->zone_min,
+				     .body = incoming_body(i->body) };
+	memcpy(m.info.email_id, m.info.body.b, sizeof m.info.email_id);
+	memcpy(m.info.thread_id, incoming_thread_id(i->body), sizeof m.info.thread_id);
+	rc = box_add(b, &m, &uid);
+	if (rc == ERR_OK)
+		numset_add(&o->target, uid);
+	return rc;
+}
+
+static enum err append_plan(struct store_op *o, struct change *c)
+{
+	struct append_op *x = (struct append_op *)(void *)o;
+	struct box *b;
+	enum err rc = change_box_named(c, o->path, &b);
+	for (size_t i = 0; i < x->n && rc == ERR_OK; i++)
+		rc = incoming_finish(x->items[i].body);
+	if (rc != ERR_OK)
+		return rc;
+	o->uidvalidity = b->h.uidvalidity;
+	for (size_t i = 0; i < x->n && rc == ERR_OK; i++)
+		rc = add_item(o, c, b, &x->items[i]);
+	return rc;
+}
+
+static void append_free(struct store_op *o)
+{
+	struct append_op *x = (struct append_op *)(void *)o;
+	for (size_t i = 0; i < x->n; i++) {
+		incoming_free(x->items[i].body);
+		flags_done(&x->items[i].flags);
+	}
+	free(x->items);
+}
+
+/* On home. */
+static void one_idle(void *arg)
+{
+	struct append_op *x = arg;
+	if (--x->n_waiting == 0)
+		op_start(&x->o);
+}
+
+struct op *messages_append(struct account *a, struct span path, struct append_item *items,
+			   size_t n, struct op_to to)
+{
+	struct append_op *x = op_new(sizeof *x, a->store, a, to);
+	x->o.plan = append_plan;
+	x->o.free_more = append_free;
+	x->n = n;
+	x->items = xcalloc(n, sizeof *x->items);
+	for (size_t i = 0; i < n; i++) {
+		x->items[i] = (struct item){ .body = items[i].body,
+					     .internal_date = items[i].internal_date,
+					     .zone_min = items[i].zone_min };
+		flags_copy(&x->items[i].flags, &items[i].flags);
+	}
+	if (op_path(path, false, &x->o.path) != ERR_OK)
+		return op_fail(&x->o, ERR_NOENT);
+	x->n_waiting = n + 1;
+	for (size_t i = 0; i < n; i++)
+		incoming_when_idle(x->items[i].body, one_idle, x);
+	one_idle(x);
+	return &x->o.e.op;
+}

@@ -1,0 +1,215 @@
+/*
+ * EXPUNGE, COPY and MOVE (RFC 9051 sections 6.4.3, 6.4.7 and 6.4.8): bodies are shared,
+ * and a change is one commit, so each is all or nothing.
+ */
+#include <stdlib.h>
+
+#include "store/change.h"
+
+struct copy_op {
+	struct store_op o;
+	struct numset uids;
+	bool has_uids, move;
+};
+
+static void copy_free(struct store_op *o)
+{
+	numset_done(&((struct copy_op *)(void *)o)->uids);
+}
+
+static struct copy_op *copy_new(struct mailbox *m, const struct numset *uids,
+				struct op_to to)
+{
+	struct copy_op *x = op_new(sizeof *x, m->account->store, m->account, to);
+	x->o.mailbox = mailbox_ref(m);
+	x->o.free_more = copy_free;
+	x->has_uids = uids != NULL;
+	if (uids)
+		numset_copy(&x->uids, uids);
+	return x;
+}
+
+/* ---- EXPUNGE ---- */
+
+static enum err expunge_plan(struct store_op *o, struct change *c)
+{
+	struct copy_op *x = (struct copy_op *)(void *)o;
+	struct box *b;
+	enum err rc = change_box(c, o->mailbox->number, &b);
+	if (rc != ERR_OK)
+		return rc;
+	struct uid_walk walk = uid_walk(b->base, x->has_uids ? &x->uids : NULL);
+	const struct chunk *chunk;
+	uint64_t slots[4];
+	while (rc == ERR_OK && uid_walk_next(&walk, &chunk, slots)) {
+		if (chunk->deleted == 0)
+			continue;
+		struct chunk_edit *e;
+		rc = box_edit(b, chunk->index, &e);
+		for (uint32_t s = mask_next(slots, 0); s < CHUNK_UIDS && rc == ERR_OK;
+		     s = mask_next(slots, s + 1)) {
+			if (!(e->at[s].flags & FLAG_DELETED))
+				continue;
+			rc = box_remove(b, e, s);
+			numset_add(&o->source, chunk->index * CHUNK_UIDS + s);
+		}
+	}
+	return rc;
+}
+
+struct op *messages_expunge(struct mailbox *m, const struct numset *uids, struct op_to to)
+{
+	struct copy_op *x = copy_new(m, uids, to);
+	x->o.plan = expunge_plan;
+	return op_start(&x->o);
+}
+
+/* ---- COPY and MOVE ---- */
+
+/* Keywords of the source in numbers of the target, as they are met. */
+struct translation {
+	struct box *from, *to;
+	uint32_t number[STORE_KEYWORDS]; /* 1 + the target's; 0: not asked for yet */
+	uint64_t last_from, last_to;
+	bool has_last;
+};
+
+static enum err keyword_to(struct translation *t, uint32_t k, uint32_t *ret)
+{
+	if (t->from == t->to) {
+		*ret = k;
+		return ERR_OK;
+	}
+	if (k >= t->from->keywords->n)
+		return ERR_CORRUPT;
+	if (!t->number[k]) {
+		enum err rc = box_keyword(t->to, t->from->keywords->at[k], true,
+					  &t->number[k]);
+		if (rc != ERR_OK)
+			return rc;
+		t->number[k]++;
+	}
+	*ret = t->number[k] - 1;
+	return ERR_OK;
+}
+
+/* Adds keyword k of the source to the message. */
+static enum err add_keyword(struct translation *t, uint32_t k, struct new_message *m,
+			    uint32_t *overflow)
+{
+	uint32_t to;
+	enum err rc = keyword_to(t, k, &to);
+	if (rc != ERR_OK)
+		return rc;
+	if (to < STORE_KEYWORDS_FLAGS)
+		m->flags |= (uint64_t)1 << (8 + to);
+	else
+		overflow[m->n_overflow++] = to;
+	return ERR_OK;
+}
+
+static enum err translate(struct translation *t, const struct chunk *c, uint32_t slot,
+			  uint64_t flags, struct new_message *m, uint32_t *overflow)
+{
+	enum err rc = ERR_OK;
+	m->overflow = overflow;
+	if (t->has_last && t->last_from == flags && !c->overflow) {
+		m->flags = t->last_to;
+		return ERR_OK;
+	}
+	m->flags = flags & 0xff;
+	for (uint64_t left = flags >> 8; left && rc == ERR_OK; left &= left - 1)
+		rc = add_keyword(t, (uint32_t)__builtin_ctzll(left), m, overflow);
+	for (size_t i = 0; c->overflow && i < c->overflow->n && rc == ERR_OK; i++)
+		if (c->overflow->at[i] >> 16 == slot)
+			rc = add_keyword(t, c->overflow->at[i] & 0xffff, m, overflow);
+	t->has_last = m->n_overflow == 0 && !c->overflow;
+	t->last_from = flags;
+	t->last_to = m->flags;
+	return rc;
+}
+
+static enum err copy_chunk(struct translation *t, const struct chunk *c,
+			   const uint64_t slots[4], struct numset *ret_source,
+			   struct numset *ret_target)
+{
+	struct change *change = t->to->c;
+	uint32_t overflow[STORE_KEYWORDS];
+	for (uint32_t s = mask_next(slots, 0); s < CHUNK_UIDS;
+	     s = mask_next(slots, s + 1)) {
+		const struct view_info *info = chunk_info(c, s);
+		struct new_message m = { .info = *info };
+		/* RFC 8514 section 2: the date it came into this mailbox */
+		m.info.save_date = change->op->now_s;
+		uint32_t uid;
+		uint64_t flags = c->at[mask_rank(c->mask, s)].flags;
+		enum err rc = translate(t, c, s, flags, &m, overflow);
+		if (rc == ERR_OK)
+			rc = box_add(t->to, &m, &uid);
+		if (rc != ERR_OK)
+			return rc;
+		change_body(change, info->body, 1);
+		numset_add(ret_source, c->index * CHUNK_UIDS + s);
+		numset_add(ret_target, uid);
+	}
+	return ERR_OK;
+}
+
+static enum err remove_messages(struct box *b, const struct view *v,
+				const struct numset *uids)
+{
+	struct uid_walk walk = uid_walk(v, uids);
+	const struct chunk *c;
+	uint64_t slots[4];
+	enum err rc = ERR_OK;
+	while (rc == ERR_OK && uid_walk_next(&walk, &c, slots)) {
+		struct chunk_edit *e;
+		rc = box_edit(b, c->index, &e);
+		for (uint32_t s = mask_next(slots, 0); s < CHUNK_UIDS && rc == ERR_OK;
+		     s = mask_next(slots, s + 1))
+			rc = box_remove(b, e, s);
+	}
+	return rc;
+}
+
+enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
+		       struct box *to, bool move, struct numset *ret_source,
+		       struct numset *ret_target)
+{
+	struct translation t = { .from = from, .to = to };
+	struct uid_walk walk = uid_walk(v, uids);
+	const struct chunk *c;
+	uint64_t slots[4];
+	enum err rc = ERR_OK;
+	while (rc == ERR_OK && uid_walk_next(&walk, &c, slots))
+		rc = copy_chunk(&t, c, slots, ret_source, ret_target);
+	if (rc == ERR_OK && move)
+		rc = remove_messages(from, v, uids);
+	return rc;
+}
+
+static enum err copy_plan(struct store_op *o, struct change *c)
+{
+	struct copy_op *x = (struct copy_op *)(void *)o;
+	struct box *from, *to;
+	enum err rc = change_box(c, o->mailbox->number, &from);
+	if (rc != ERR_OK)
+		return rc == ERR_NOENT ? ERR_CLOSED : rc; /* NOENT means the target */
+	rc = change_box_named(c, o->path, &to);
+	if (rc != ERR_OK)
+		return rc;
+	o->uidvalidity = to->h.uidvalidity;
+	return copy_messages(from, from->base, &x->uids, to, x->move, &o->source,
+			     &o->target);
+}
+
+struct op *messages_copy(struct mailbox *m, const struct numset *uids,
+			 struct span to_path, bool move, struct op_to to)
+{
+	struct copy_op *x = copy_new(m, uids, to);
+	x->o.plan = copy_plan;
+	x->move = move;
+	if (op_path(to_path, false, &x->o.path) != ERR_OK)
+		return op_fail(&x->o, ERR_NOENT);
+	return op_start(&x->o);
+}

@@ -1,0 +1,212 @@
+/* CREATE, DELETE, RENAME, SUBSCRIBE and STATUS as operations (RFC 9051 section 6.3). */
+#include <stdlib.h>
+
+#include "store/change.h"
+
+struct names_op {
+	struct store_op o;
+	unsigned special_use;
+	bool on;
+};
+
+static struct names_op *names_new(struct account *a, struct op_to to)
+{
+	struct names_op *x = op_new(sizeof *x, a->store, a, to);
+	op_seed(&x->o);
+	return x;
+}
+
+static enum err create_plan(struct store_op *o, struct change *c)
+{
+	struct names_op *x = (struct names_op *)(void *)o;
+	uint32_t number;
+	enum err rc = names_create(c, o->path, x->special_use, &number);
+	if (rc == ERR_OK)
+		op_make_id(o, number, o->mailbox_id);
+	return rc;
+}
+
+struct op *mailbox_create(struct account *a, struct span path, unsigned special_use,
+			  struct op_to to)
+{
+	struct names_op *x = names_new(a, to);
+	x->special_use = special_use & 0xffff;
+	x->o.plan = create_plan;
+	enum err rc = op_path(path, true, &x->o.path);
+	return rc == ERR_OK ? op_start(&x->o) : op_fail(&x->o, rc);
+}
+
+static enum err delete_plan(struct store_op *o, struct change *c)
+{
+	struct box *b;
+	uint32_t number;
+	if (span_eq(o->path, SPAN("INBOX")))
+		return ERR_DENIED;
+	enum err rc = names_remove(c, o->path, &number);
+	if (rc == ERR_OK)
+		rc = change_box(c, number, &b);
+	return rc == ERR_OK ? box_delete(b) : rc;
+}
+
+struct op *mailbox_delete(struct account *a, struct span path, struct op_to to)
+{
+	struct names_op *x = names_new(a, to);
+	x->o.plan = delete_plan;
+	if (op_path(path, false, &x->o.path) != ERR_OK)
+		return op_fail(&x->o, ERR_NOENT);
+	return op_start(&x->o);
+}
+
+/* Its messages move to a new mailbox; INBOX and what lies below it stay. */
+static enum err rename_inbox(struct store_op *o, struct change *c)
+{
+	struct box *from, *to;
+	struct view *v;
+	uint32_t number;
+	enum err rc = names_create(c, o->path2, 0, &number);
+	if (rc == ERR_OK)
+		rc = change_box(c, number, &to);
+	if (rc == ERR_OK)
+		rc = change_box_named(c, o->path, &from);
+	if (rc == ERR_OK)
+		rc = box_view(from, &v);
+	if (rc != ERR_OK)
+		return rc;
+	struct numset source = { 0 }, target = { 0 };
+	rc = copy_messages(from, v, NULL, to, true, &source, &target);
+	numset_done(&source);
+	numset_done(&target);
+	view_unref(v);
+	return rc;
+}
+
+static enum err rename_plan(struct store_op *o, struct change *c)
+{
+	if (span_eq(o->path, SPAN("INBOX")))
+		return rename_inbox(o, c);
+	return names_move(c, o->path, o->path2);
+}
+
+struct op *mailbox_rename(struct account *a, struct span from, struct span to_path,
+			  struct op_to to)
+{
+	struct names_op *x = names_new(a, to);
+	x->o.plan = rename_plan;
+	if (op_path(from, false, &x->o.path) != ERR_OK)
+		return op_fail(&x->o, ERR_NOENT);
+	enum err rc = op_path(to_path, true, &x->o.path2);
+	return rc == ERR_OK ? op_start(&x->o) : op_fail(&x->o, rc);
+}
+
+static enum err subscribe_plan(struct store_op *o, struct change *c)
+{
+	return names_subscribe(c, o->path, ((struct names_op *)(void *)o)->on);
+}
+
+struct op *mailbox_subscribe(struct account *a, struct span path, bool on,
+			     struct op_to to)
+{
+	struct names_op *x = names_new(a, to);
+	x->o.plan = subscribe_plan;
+	x->on = on;
+	enum err rc = op_path(path, true, &x->o.path);
+	return rc == ERR_OK ? op_start(&x->o) : op_fail(&x->o, rc);
+}
+
+/* ---- STATUS ---- */
+
+struct count {
+	uint32_t from, n;
+	enum err rc;
+};
+
+static bool count_row(void *arg, struct span key, struct span value)
+{
+	struct count *count = arg;
+	uint32_t index;
+	struct chunk *c;
+	count->rc = key_index(key, &index) ? chunk_read(index, value, &c) : ERR_CORRUPT;
+	if (count->rc != ERR_OK)
+		return false;
+	uint32_t before = index == chunk_of(count->from) ? chunk_slot(count->from) : 0;
+	count->n += c->n - mask_rank(c->mask, before);
+	chunk_unref(c);
+	return true;
+}
+
+/* Messages that no session has claimed: most often none, else the last chunks. */
+static enum err count_recent(struct change *c, uint32_t number,
+			     const struct mailbox_header *h, uint32_t from, uint32_t *ret)
+{
+	struct count count = { .from = from };
+	*ret = 0;
+	if (from >= h->uidnext)
+		return ERR_OK;
+	struct key lo = key_in_mailbox(KEY_CHUNK, number, chunk_of(from)), hi;
+	hi = key_of_mailbox(KEY_CHUNK, number);
+	hi = key_after(&hi);
+	enum err rc = txn_scan(c->t, key_span(&lo), key_span(&hi), count_row, &count);
+	*ret = count.n;
+	return rc == ERR_OK ? count.rc : rc;
+}
+
+static enum err status_of(struct change *c, uint32_t number, struct mailbox_status *s)
+{
+	struct mailbox_header h;
+	struct keywords *k;
+	enum err rc = mailbox_header_get(c->t, number, &h, &k);
+	*s = (struct mailbox_status){ .mailbox = number };
+	if (rc != ERR_OK)
+		return rc == ERR_NOENT ? ERR_OK : rc;
+	keywords_unref(k);
+	uint32_t from = h.first_recent;
+	struct mailbox *m = account_mailbox(c->a, number);
+	if (m) {
+		uint32_t claimed = mailbox_recent(m, UINT32_MAX, false);
+		from = claimed > from ? claimed : from;
+		mailbox_unref(m);
+	}
+	*s = (struct mailbox_status){ .mailbox = number,
+				      .exists = true,
+				      .messages = h.exists,
+				      .uidnext = h.uidnext,
+				      .uidvalidity = h.uidvalidity,
+				      .unseen = h.unseen,
+				      .deleted = h.deleted,
+				      .bytes = h.bytes,
+				      .highestmodseq = h.modseq };
+	return count_recent(c, number, &h, from, &s->recent);
+}
+
+struct status_op {
+	struct store_op o;
+	uint32_t *numbers;
+};
+
+static enum err status_plan(struct store_op *o, struct change *c)
+{
+	struct status_op *x = (struct status_op *)(void *)o;
+	enum err rc = ERR_OK;
+	for (size_t i = 0; i < o->n_status && rc == ERR_OK; i++)
+		rc = status_of(c, x->numbers[i], &o->status[i]);
+	return rc;
+}
+
+static void status_free(struct store_op *o)
+{
+	free(((struct status_op *)(void *)o)->numbers);
+}
+
+struct op *mailbox_status(struct account *a, const uint32_t *mailboxes, size_t n,
+			  struct op_to to)
+{
+	struct status_op *x = op_new(sizeof *x, a->store, a, to);
+	x->o.plan = status_plan;
+	x->o.free_more = status_free;
+	x->o.n_status = n;
+	x->o.status = xcalloc(n, sizeof *x->o.status);
+	x->numbers = xcalloc(n, sizeof *x->numbers);
+	if (n > 0)
+		memcpy(x->numbers, mailboxes, n * sizeof *mailboxes);
+	return op_start(&x->o);
+}

@@ -1,0 +1,24 @@
+/* A message on its way in, as the append that takes it over sees it. Private to the
+ * store. */
+#ifndef STORE_INCOMING_H
+#define STORE_INCOMING_H
+
+#include "store/op.h"
+
+/* Calls ready(arg), on home, when no piece is being written; at once if none is. */
+void incoming_when_idle(struct incoming *in, void (*ready)(void *arg), void *arg);
+/* On a worker, not while a piece is being written: writes what is left and scans it. Does
+ * nothing when that was done before. */
+enum err incoming_finish(struct incoming *in);
+
+/* After incoming_finish. */
+struct body_put *incoming_put(const struct incoming *in);
+struct body_id incoming_body(const struct incoming *in);
+struct span incoming_summary(const struct incoming *in);
+const uint8_t *incoming_thread_id(const struct incoming *in); /* 16 bytes */
+
+/* THREADID: of the first message that the header refers to, or of the message itself; the
+ * body's id when it says nothing (RFC 8474 section 5.2). */
+void thread_id_of(struct span summary, struct body_id body, uint8_t ret[16]);
+
+#endif

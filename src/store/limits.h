@@ -1,0 +1,16 @@
+/* Bounds of the store: what a user can make it keep or hold in memory. */
+#ifndef STORE_LIMITS_H
+#define STORE_LIMITS_H
+
+#define STORE_NAME_BYTES     1024   /* of a full mailbox name, UTF-8 */
+#define STORE_NAME_DEPTH     64	    /* levels of a name */
+#define STORE_NAMES	     250000 /* names in an account */
+#define STORE_KEYWORDS	     512    /* in a mailbox */
+#define STORE_KEYWORD_BYTES  255    /* of one keyword */
+#define STORE_KEYWORDS_FLAGS 56	    /* keywords that fit into the flags word */
+#define STORE_VANISHED_ROWS  512    /* of a mailbox, before the older half is merged */
+#define STORE_IDLE_ACCOUNTS  4096   /* kept in memory after their last session */
+#define STORE_REAP_BODIES    64	    /* unheld bodies that wait before a sweep starts */
+#define STORE_REAP_STEP	     4096   /* bodies or messages of one sweep's commit */
+
+#endif

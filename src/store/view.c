@@ -1,0 +1,207 @@
+/* Views: one immutable version of a mailbox (view.h). Differences: view_diff.c. */
+#include "store/view_inside.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "store/account.h"
+
+struct view *view_new(struct account *a, uint32_t mailbox, const struct mailbox_header *h,
+		      struct keywords *keywords, uint32_t n)
+{
+	struct view *v = xcalloc(1, sizeof *v);
+	atomic_init(&v->refs, 1);
+	v->account = account_ref(a);
+	v->mailbox = mailbox;
+	v->h = *h;
+	v->keywords = keywords;
+	v->chunk = xcalloc(n, sizeof *v->chunk);
+	v->base = xcalloc(n, sizeof *v->base);
+	return v;
+}
+
+void view_put_chunk(struct view *v, struct chunk *c)
+{
+	uint32_t i = v->n_chunks;
+	v->base[i] = i ? v->base[i - 1] + v->chunk[i - 1]->n : 0;
+	v->chunk[i] = c;
+	v->n_chunks = i + 1;
+}
+
+struct view *view_ref(struct view *v)
+{
+	atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+	return v;
+}
+
+void view_unref(struct view *v)
+{
+	if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	account_view_gone(v->account, v);
+	for (uint32_t i = 0; i < v->n_chunks; i++)
+		chunk_unref(v->chunk[i]);
+	keywords_unref(v->keywords);
+	account_unref(v->account);
+	free(v->chunk);
+	free(v->base);
+	free(v);
+}
+
+uint32_t view_count(const struct view *v)
+{
+	return v->h.exists;
+}
+
+uint32_t view_uidvalidity(const struct view *v)
+{
+	return v->h.uidvalidity;
+}
+
+uint32_t view_uidnext(const struct view *v)
+{
+	return v->h.uidnext;
+}
+
+uint64_t view_modseq(const struct view *v)
+{
+	return v->h.modseq;
+}
+
+uint32_t view_unseen(const struct view *v)
+{
+	return v->h.unseen;
+}
+
+uint32_t view_deleted(const struct view *v)
+{
+	return v->h.deleted;
+}
+
+uint64_t view_bytes(const struct view *v)
+{
+	return v->h.bytes;
+}
+
+uint32_t view_first_unseen(const struct view *v)
+{
+	for (uint32_t i = 0; v->h.unseen > 0 && i < v->n_chunks; i++) {
+		const struct chunk *c = v->chunk[i];
+		for (uint32_t k = 0; c->unseen > 0 && k < c->n; k++)
+			if (!(c->at[k].flags & FLAG_SEEN))
+				return v->base[i] + k + 1;
+	}
+	return 0;
+}
+
+struct view_msg view_msg_of(const struct chunk *c, uint32_t slot, uint32_t in_chunk)
+{
+	return (struct view_msg){ .uid = c->index * CHUNK_UIDS + slot,
+				  .modseq = c->at[in_chunk].modseq,
+				  .flags = c->at[in_chunk].flags,
+				  .info = chunk_info(c, slot) };
+}
+
+/* The chunk that holds sequence number `seq`, 1..count. */
+static uint32_t chunk_of_seq(const struct view *v, uint32_t seq)
+{
+	uint32_t lo = 0, hi = v->n_chunks;
+	while (hi - lo > 1) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (v->base[mid] < seq)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+uint32_t view_chunk_from(const struct view *v, uint32_t index)
+{
+	uint32_t lo = 0, hi = v->n_chunks;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		if (v->chunk[mid]->index < index)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct view_msg view_get(const struct view *v, uint32_t seq)
+{
+	assert(seq >= 1 && seq <= v->h.exists);
+	uint32_t i = chunk_of_seq(v, seq), k = seq - 1 - v->base[i];
+	return view_msg_of(v->chunk[i], mask_select(v->chunk[i]->mask, k), k);
+}
+
+uint32_t view_seq(const struct view *v, uint32_t uid)
+{
+	uint32_t i = view_chunk_from(v, chunk_of(uid)), slot = chunk_slot(uid);
+	if (i == v->n_chunks || v->chunk[i]->index != chunk_of(uid) ||
+	    !mask_has(v->chunk[i]->mask, slot))
+		return 0;
+	return v->base[i] + mask_rank(v->chunk[i]->mask, slot) + 1;
+}
+
+uint32_t view_seq_from(const struct view *v, uint32_t uid)
+{
+	uint32_t i = view_chunk_from(v, chunk_of(uid));
+	if (i == v->n_chunks)
+		return 0;
+	uint32_t before = 0;
+	if (v->chunk[i]->index == chunk_of(uid))
+		before = mask_rank(v->chunk[i]->mask, chunk_slot(uid));
+	uint32_t seq = v->base[i] + before + 1;
+	return seq <= v->h.exists ? seq : 0;
+}
+
+size_t view_walk(const struct view *v, uint32_t seq, struct view_msg *to, size_t max)
+{
+	if (seq < 1 || seq > v->h.exists)
+		return 0;
+	uint32_t i = chunk_of_seq(v, seq), k = seq - 1 - v->base[i];
+	uint32_t slot = mask_select(v->chunk[i]->mask, k);
+	size_t n = 0;
+	while (n < max) {
+		const struct chunk *c = v->chunk[i];
+		to[n++] = view_msg_of(c, slot, k);
+		if (++k < c->n) {
+			slot = mask_next(c->mask, slot + 1);
+			continue;
+		}
+		if (++i == v->n_chunks)
+			break;
+		k = 0;
+		slot = mask_next(v->chunk[i]->mask, 0);
+	}
+	return n;
+}
+
+size_t view_keywords(const struct view *v)
+{
+	return v->keywords->n;
+}
+
+struct span view_keyword(const struct view *v, size_t k)
+{
+	assert(k < v->keywords->n);
+	return v->keywords->at[k];
+}
+
+bool view_has_keyword(const struct view *v, uint32_t seq, size_t k)
+{
+	if (k >= v->keywords->n)
+		return false;
+	uint32_t i = chunk_of_seq(v, seq), at = seq - 1 - v->base[i];
+	const struct chunk *c = v->chunk[i];
+	if (k < STORE_KEYWORDS_FLAGS)
+		return c->at[at].flags >> (8 + k) & 1;
+	return overflow_has(c->overflow, mask_select(c->mask, at), (uint32_t)k);
+}
+
+int view_find_keyword(const struct view *v, struct span name)
+{
+	return keywords_find(v->keywords, name);
+}
