@@ -2,6 +2,7 @@
 #include "help.h"
 
 #include <openssl/err.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 
 enum { LONG_MS = 10000 };
@@ -478,6 +479,72 @@ static void a_ticket_resumes_a_session(void **state)
 	SSL_CTX_free(r.ctx);
 }
 
+static void a_client_resumes_with_the_same_host_only(void **state)
+{
+	struct site *s = *state;
+	static const char *const hosts[] = { "localhost", "localhost", "mail.example" };
+	static const bool is_resumed[] = { false, true, false };
+	for (int i = 0; i < 3; i++) {
+		struct net_tls_facts f;
+		struct peer a, b;
+		pair_make(s->l, &a, &b);
+		net_push_tls(a.s, s->client, hosts[i], LONG_MS);
+		net_push_tls(b.s, s->server, NULL, LONG_MS);
+		UNTIL(s->l, a.n_done && b.n_done);
+		settle(s->l); /* the ticket comes behind the handshake */
+		assert_true(net_tls_facts(a.s, &f));
+		assert_int_equal(f.is_resumed, is_resumed[i]);
+		assert_true(f.has_peer_cert);
+		drop(&a, &b);
+	}
+}
+
+static void a_pinned_certificate_is_taken_whatever_its_name(void **state)
+{
+	struct site *s = *state;
+	struct peer a, b;
+	struct buf der = { 0 };
+	unsigned char pin[32];
+	tls_pair(s, &a, &b);
+	assert_int_equal(net_tls_peer_cert(a.s, &der), ERR_OK);
+	SHA256((const unsigned char *)der.p + der.off, der.n, pin);
+	buf_done(&der);
+	drop(&a, &b);
+
+	struct net_tls_client o = { .pin_sha256 = pin };
+	struct net_tls *t = NULL;
+	assert_int_equal(net_tls_client_new(&o, &t, NULL), ERR_OK);
+	pair_make(s->l, &a, &b);
+	net_push_tls(a.s, t, "other.example", LONG_MS);
+	net_push_tls(b.s, s->server, NULL, LONG_MS);
+	UNTIL(s->l, a.n_done && b.n_done);
+	drop(&a, &b);
+	net_tls_unref(t);
+
+	pin[31] ^= 1;
+	assert_int_equal(net_tls_client_new(&o, &t, NULL), ERR_OK);
+	refused(s, t, "localhost",
+		"TLS: the peer's certificate is refused: certificate not trusted");
+	net_tls_unref(t);
+}
+
+static void a_server_of_tls_1_3_only_refuses_1_2(void **state)
+{
+	struct site *s = *state;
+	struct net_tls_server o = { .cert_file = s->cert.cert,
+				    .key_file = s->cert.key,
+				    .is_tls13_only = true };
+	net_tls_unref(s->server);
+	assert_int_equal(net_tls_server_new(&o, &s->server, NULL), ERR_OK);
+	struct raw r = { .ctx = SSL_CTX_new(TLS_client_method()) };
+	SSL_CTX_set_max_proto_version(r.ctx, TLS1_2_VERSION);
+	raw_make(s, &r, NULL);
+	assert_int_not_equal(raw_shake(s, &r), 1);
+	UNTIL(s->l, r.b.n_closed);
+	raw_done(&r);
+	SSL_CTX_free(r.ctx);
+}
+
 #define SITE(f) cmocka_unit_test_setup_teardown(f, make_site, end_site)
 
 int main(void)
@@ -502,6 +569,9 @@ int main(void)
 		SITE(tls_1_2_is_spoken_and_1_1_is_not),
 		SITE(key_updates_are_answered_and_are_no_data),
 		SITE(a_ticket_resumes_a_session),
+		SITE(a_client_resumes_with_the_same_host_only),
+		SITE(a_pinned_certificate_is_taken_whatever_its_name),
+		SITE(a_server_of_tls_1_3_only_refuses_1_2),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
