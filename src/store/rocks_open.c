@@ -123,9 +123,7 @@ static enum err check_families(struct opening *o)
 		return ERR_OK;
 	char **list = rocksdb_list_column_families(o->r->options[0], buf_span(&o->path).p,
 						   &n, &error);
-	if (error)
-		return explain(o, error);
-	enum err rc = ERR_OK;
+	enum err rc = error ? explain(o, error) : ERR_OK;
 	for (size_t i = 0; i < n && rc == ERR_OK; i++) {
 		size_t k = 0;
 		while (k < N_CF && strcmp(list[i], cf_names[k]) != 0)
