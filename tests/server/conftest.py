@@ -7,12 +7,13 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import Site  # noqa: E402
+from harness import Site       # noqa: E402
+from settings import PATIENT   # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def site():
-    with Site(pool=200) as s:
+    with Site(pool=200, configure=PATIENT) as s:
         yield s
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 import transcript
+from settings import PATIENT
 
 
 @pytest.fixture(scope="module")
 def site():
-    with transcript.Site(pool=600) as s:
+    with transcript.Site(pool=600, configure=PATIENT) as s:
         yield s
 
 

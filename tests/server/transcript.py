@@ -47,6 +47,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import ADMIN, ADMIN_PW, USER_PW, Site, b, eml, plain  # noqa: E402
 from match import Matcher, Mismatch                                # noqa: E402
+from settings import PATIENT                                       # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 LINE = re.compile(r"(C:|C&|C\+|S:|S\?|S\+|S\{|S\}|W:|V:|Q:|E:)(?: (.*))?$")
@@ -414,7 +415,7 @@ def main():
     p.add_argument("files", nargs="*", type=pathlib.Path)
     args = p.parse_args()
     failed = 0
-    with Site(pool=300) as site:
+    with Site(pool=300, configure=PATIENT) as site:
         for path in args.files or transcripts():
             for how in args.how.split(",") if args.how else Transcript(path).how:
                 try:
