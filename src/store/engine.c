@@ -209,6 +209,7 @@ static void name_run(struct task *t)
 	struct name_op *op = TASK_OWNER(t, struct name_op, op.task);
 	struct engine *e = op->engine;
 	bool wrote = false;
+	engine_enter(e); /* the op may be done, and the engine closed, before we are */
 	op->was_added = false;
 	pthread_mutex_lock(&e->names.lock);
 	op->op.rc = name_do(op, &wrote);
@@ -217,12 +218,11 @@ static void name_run(struct task *t)
 		e->names.ticket = commit_add(e->commit, &op->op.task, COMMIT_ROWS);
 	uint64_t ticket = e->names.ticket;
 	pthread_mutex_unlock(&e->names.lock);
-	if (wrote)
-		return;
-	if (e->commit)
+	if (!wrote && e->commit)
 		commit_wait(e->commit, &op->op.task, ticket);
-	else
+	else if (!wrote)
 		name_durable(&op->op.task);
+	engine_leave(e);
 }
 
 void engine_name(struct engine *e, struct name_op *op)
