@@ -46,6 +46,9 @@ bool tool_options(int argc, char **argv, const struct tool_option *options,
 		  const char **word, size_t min, size_t max, size_t *ret_words,
 		  struct buf *why);
 
+/* Passwords of people: asked for on the terminal, twice. Otherwise a sentence in `why`.
+ */
+bool tool_password_ask(const char *name, struct buf *out, struct buf *why);
 /* A password file's first line, without its end; "-" is standard input. The
  * caller wipes `out` (buf_done). Otherwise a sentence in `why`. */
 bool tool_password_file(const char *path, struct buf *out, struct buf *why);

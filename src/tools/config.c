@@ -1,0 +1,325 @@
+/* The configuration: read, checked, made complete. */
+#include "tools/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tools/config_schema.h"
+
+enum { FILE_MAX_BYTES = 1 << 20 };
+
+struct load {
+	struct config *c;
+	struct marks marks;
+	struct buf *why;
+};
+
+/* "LINE:COLUMN: " of the value at that path, or of the file's beginning. */
+static void put_place(struct load *l, const struct mark *m)
+{
+	buf_printf(l->why, "%zu:%zu: ", m ? m->line : 1, m ? m->column : 1);
+}
+
+static enum err refuse(struct load *l, const struct mark *m, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static enum err refuse(struct load *l, const struct mark *m, const char *fmt, ...)
+{
+	va_list ap;
+	put_place(l, m);
+	va_start(ap, fmt);
+	buf_vprintf(l->why, fmt, ap);
+	va_end(ap);
+	return ERR_INVAL;
+}
+
+/* ---- numbers ---- */
+
+/* Decimal digits only: libcyaml takes -5 and 010 as well. */
+static bool number_ok(const struct mark *m, uint64_t least, uint64_t most, uint64_t *ret)
+{
+	uint64_t v;
+	if (!m || !m->text || !span_u64(span_str(m->text), most, &v) || v < least)
+		return false;
+	*ret = v;
+	return true;
+}
+
+static enum err take_numbers(struct load *l)
+{
+	const struct number_key *k;
+	for (size_t i = 0; (k = config_number_key(i)); i++) {
+		const struct mark *m = marks_find(
+		    &l->marks, "%s.%s", config_section_name(k->section), k->key);
+		uint64_t v = k->standard;
+		if (m && !number_ok(m, k->least, k->most, &v))
+			return refuse(l, m,
+				      "%s must be a number from %llu to %llu, not %s.",
+				      k->key, (unsigned long long)k->least,
+				      (unsigned long long)k->most, m->text);
+		config_number_set(l->c, k, v);
+	}
+	return ERR_OK;
+}
+
+static void take_cores(struct config *c)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	if (c->workers == 0)
+		c->workers = cores > 2 ? (unsigned)cores * 2 : 4;
+}
+
+/* ---- listeners ---- */
+
+static bool name_ok(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	return n > 0 && n <= 32 && name[n] == 0;
+}
+
+static bool address_ok(const char *address)
+{
+	struct in6_addr b;
+	return inet_pton(AF_INET, address, &b) == 1 ||
+	       inet_pton(AF_INET6, address, &b) == 1;
+}
+
+static enum err check_unlike(struct load *l, size_t i, const struct server_listener *x)
+{
+	for (size_t k = 0; k < i; k++) {
+		const struct server_listener *other = &l->c->listener[k];
+		if (strcmp(other->name, x->name) == 0)
+			return refuse(l, marks_find(&l->marks, "listeners[%zu].name", i),
+				      "There is a listener \"%s\" above.", x->name);
+		if (x->port && other->port == x->port &&
+		    strcmp(other->address, x->address) == 0)
+			return refuse(
+			    l, marks_find(&l->marks, "listeners[%zu].port", i),
+			    "The listener \"%s\" has this address and port already.",
+			    other->name);
+	}
+	return ERR_OK;
+}
+
+static enum err check_listener(struct load *l, size_t i, const struct server_listener *x)
+{
+	const struct marks *m = &l->marks;
+	if (!name_ok(x->name))
+		return refuse(
+		    l, marks_find(m, "listeners[%zu].name", i),
+		    "The name \"%.64s\" is not 1 to 32 lower-case letters, digits and "
+		    "\"-\".",
+		    x->name);
+	if (!address_ok(x->address))
+		return refuse(l, marks_find(m, "listeners[%zu].address", i),
+			      "\"%.64s\" is not an IPv4 or IPv6 address.", x->address);
+	if (x->tls == SERVER_TLS_NONE && !x->plaintext_loopback)
+		return refuse(
+		    l, marks_find(m, "listeners[%zu].tls", i),
+		    "Nobody could log in on \"%s\": it has no TLS, and plaintext-login "
+		    "is never.",
+		    x->name);
+	return check_unlike(l, i, x);
+}
+
+static enum err take_listener(struct load *l, size_t i, const struct raw_listener *r)
+{
+	struct config *c = l->c;
+	const struct mark *m = marks_find(&l->marks, "listeners[%zu].port", i);
+	uint64_t port;
+	if (!number_ok(m, 0, 65535, &port))
+		return refuse(l, m, "The port must be from 0 (any) to 65535, not %s.",
+			      m ? m->text : "absent");
+	c->listener[i] = (struct server_listener){
+		.name = arena_strdup(c->arena, r->name),
+		.address = arena_strdup(c->arena, r->address),
+		.port = (uint16_t)port,
+		.tls = (enum server_tls)r->tls,
+		.plaintext_loopback = r->plaintext_login && *r->plaintext_login,
+		.unauthenticate = r->unauthenticate ? (enum auth_gate) * r->unauthenticate
+						    : AUTH_GATE_ADMIN_ONLY,
+	};
+	c->n_listeners = i + 1;
+	return check_listener(l, i, &c->listener[i]);
+}
+
+static enum err take_listeners(struct load *l, const struct raw_config *raw)
+{
+	struct config *c = l->c;
+	enum err rc = ERR_OK;
+	c->listener = arena_array(c->arena, raw->listeners_count, sizeof *c->listener);
+	for (size_t i = 0; i < raw->listeners_count && rc == ERR_OK; i++)
+		rc = take_listener(l, i, &raw->listeners[i]);
+	return rc;
+}
+
+/* ---- policy ---- */
+
+static enum err take_rule(struct load *l, size_t i, const struct raw_rule *r)
+{
+	struct config *c = l->c;
+	const char **patterns = arena_array(c->arena, r->may_become_count,
+					    sizeof *patterns);
+	if (!*r->who)
+		return refuse(l, marks_find(&l->marks, "policy[%zu].who", i),
+			      "The pattern is empty.");
+	for (size_t k = 0; k < r->may_become_count; k++) {
+		if (!*r->may_become[k])
+			return refuse(
+			    l, marks_find(&l->marks, "policy[%zu].may-become[%zu]", i, k),
+			    "The pattern is empty.");
+		patterns[k] = arena_strdup(c->arena, r->may_become[k]);
+	}
+	c->rule[c->n_rules++] = (struct policy_rule){
+		.who = arena_strdup(c->arena, r->who),
+		.may_become = patterns,
+		.n_may_become = r->may_become_count,
+		.admins = r->admins && *r->admins,
+	};
+	return ERR_OK;
+}
+
+static enum err take_policy(struct load *l, const struct raw_config *raw)
+{
+	static char anybody[] = "*";
+	char *all[] = { anybody };
+	const struct raw_rule standard = { .who = anybody,
+					   .may_become = all,
+					   .may_become_count = 1 };
+	size_t n = raw->policy_count;
+	enum err rc = ERR_OK;
+	l->c->rule = arena_array(l->c->arena, n + 1, sizeof *l->c->rule);
+	if (!marks_find(&l->marks, "policy"))
+		return take_rule(l, 0, &standard);
+	for (size_t i = 0; i < n && rc == ERR_OK; i++)
+		rc = take_rule(l, i, &raw->policy[i]);
+	return rc;
+}
+
+/* ---- the rest ---- */
+
+/* A path of the file, or the standard one; relative ones begin at DIR. */
+static const char *path_of(struct config *c, const char *written, const char *standard)
+{
+	const char *p = written && *written ? written : standard;
+	return p[0] == '/' ? arena_strdup(c->arena, p)
+			   : arena_printf(c->arena, "%s/%s", c->dir, p);
+}
+
+static void take_paths(struct config *c, const struct raw_config *raw)
+{
+	const struct raw_tls *t = raw->tls;
+	const struct raw_store *s = raw->store;
+	c->tls_certificate = path_of(c, t ? t->certificate : NULL, "tls/certificate.pem");
+	c->tls_key = path_of(c, t ? t->key : NULL, "tls/key.pem");
+	c->tls_minimum = t && t->minimum && *t->minimum ? "1.3" : "1.2";
+	c->store_engine = s && s->engine && *s->engine ? "mem" : "rocks";
+	c->store_directory = path_of(c, s ? s->directory : NULL, "store");
+	c->users = path_of(c, raw->users, "users");
+	c->log_level = raw->log && raw->log->level ? (enum log_level) * raw->log->level
+						   : LOG_INFO;
+}
+
+/* Whatever stands behind the last key may have been lost from before it. */
+static enum err check_end(struct load *l)
+{
+	const struct mark *end = marks_find(&l->marks, "end-of-configuration");
+	const struct mark *last = l->marks.n ? &l->marks.at[l->marks.n - 1] : NULL;
+	return end == last ? ERR_OK
+			   : refuse(l, end, "end-of-configuration must be the last key.");
+}
+
+static enum err take_all(void *arg, const struct raw_config *raw)
+{
+	struct load *l = arg;
+	enum err rc = check_end(l);
+	if (rc == ERR_OK)
+		rc = take_listeners(l, raw);
+	if (rc == ERR_OK)
+		rc = take_policy(l, raw);
+	if (rc == ERR_OK)
+		rc = take_numbers(l);
+	if (rc == ERR_OK) {
+		take_paths(l->c, raw);
+		take_cores(l->c);
+	}
+	return rc;
+}
+
+static struct config *config_new(const char *dir)
+{
+	struct arena *a = arena_new(NULL);
+	struct config *c = ARENA_NEW(a, struct config);
+	c->arena = a;
+	c->dir = arena_strdup(a, dir);
+	c->path = arena_printf(a, "%s/mailstile.yaml", dir);
+	return c;
+}
+
+void config_free(struct config *c)
+{
+	if (c)
+		arena_free(c->arena);
+}
+
+enum err config_parse(struct span text, const char *dir, struct config **ret,
+		      struct buf *ret_why)
+{
+	struct buf why = { 0 };
+	struct load l = { .c = config_new(dir), .why = &why };
+	enum err rc = marks_read(l.c->arena, text, &l.marks, &why);
+	if (rc == ERR_OK && !marks_find(&l.marks, "end-of-configuration"))
+		rc = refuse(&l, l.marks.n ? &l.marks.at[l.marks.n - 1] : NULL,
+			    "The file was cut off: its last key, end-of-configuration, "
+			    "is missing.");
+	if (rc == ERR_OK)
+		rc = config_schema_read(text, &l.marks, take_all, &l, &why);
+	if (rc == ERR_OK) {
+		*ret = l.c;
+	} else {
+		buf_printf(ret_why, "%s:", l.c->path);
+		buf_put(ret_why, buf_span(&why));
+		config_free(l.c);
+	}
+	buf_done(&why);
+	return rc;
+}
+
+static enum err read_file(const char *path, struct buf *out, struct buf *why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+	while (n > 0 && out->n <= FILE_MAX_BYTES) {
+		n = read(fd, buf_room(out, 65536), 65536);
+		if (n > 0)
+			buf_added(out, (size_t)n);
+	}
+	int fault = n < 0 ? errno : 0;
+	if (fd >= 0)
+		close(fd);
+	if (fault) {
+		buf_printf(why, "Cannot read %s: %s.", path, strerror(fault));
+		return fault == ENOENT ? ERR_NOENT : ERR_IO;
+	}
+	if (out->n > FILE_MAX_BYTES) {
+		buf_printf(why, "%s:1:1: The file is larger than 1 MiB.", path);
+		return ERR_INVAL;
+	}
+	return ERR_OK;
+}
+
+enum err config_load(const char *dir, struct config **ret, struct buf *ret_why)
+{
+	struct buf text = { 0 }, path = { 0 };
+	buf_printf(&path, "%s/mailstile.yaml", dir);
+	buf_putc(&path, 0);
+	enum err rc = read_file(buf_span(&path).p, &text, ret_why);
+	if (rc == ERR_OK)
+		rc = config_parse(buf_span(&text), dir, ret, ret_why);
+	buf_done(&path);
+	buf_done(&text);
+	return rc;
+}

@@ -1,0 +1,64 @@
+/* The schema of the configuration (libcyaml) and what it gives: unchecked values. */
+#ifndef TOOLS_CONFIG_SCHEMA_H
+#define TOOLS_CONFIG_SCHEMA_H
+
+#include "tools/config_keys.h"
+#include "tools/config_marks.h"
+
+/* Pointers are NULL where the key is absent. */
+struct raw_listener {
+	char *name, *address;
+	uint64_t *port;
+	int tls;	      /* enum server_tls */
+	int *plaintext_login; /* 0 never, 1 loopback */
+	int *unauthenticate;  /* enum auth_gate */
+};
+
+struct raw_rule {
+	char *who;
+	char **may_become;
+	unsigned may_become_count;
+	int *admins;
+};
+
+struct raw_tls {
+	char *certificate, *key;
+	int *minimum; /* 0 "1.2", 1 "1.3" */
+};
+
+struct raw_store {
+	int *engine; /* 0 rocks, 1 mem */
+	char *directory;
+};
+
+struct raw_log {
+	int *level; /* enum log_level */
+};
+
+struct raw_numbers {
+	uint64_t *at[SECTION_KEYS_MAX]; /* in the order of the section's keys */
+};
+
+struct raw_config {
+	struct raw_listener *listeners;
+	unsigned listeners_count;
+	struct raw_tls *tls;
+	struct raw_store *store;
+	char *users;
+	struct raw_rule *policy;
+	unsigned policy_count;
+	struct raw_numbers *section[SECTIONS];
+	struct raw_log *log;
+	int end;
+};
+
+/*
+ * Reads `text`, which is YAML already (marks_read). ERR_INVAL: `ret_why` gets
+ * "LINE:COLUMN: a sentence." Calls `use` with the values, which are freed when it
+ * returns; gives back what it returned.
+ */
+enum err config_schema_read(struct span text, const struct marks *marks,
+			    enum err (*use)(void *arg, const struct raw_config *raw),
+			    void *arg, struct buf *ret_why);
+
+#endif

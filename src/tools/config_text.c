@@ -1,0 +1,106 @@
+/* The text of a new configuration: every key at its default, a comment at each. */
+#include "tools/config_keys.h"
+
+static void put_comment(struct buf *out, const char *indent, const char *text)
+{
+	for (struct span rest = span_str(text); rest.n;) {
+		ptrdiff_t end = span_find(rest, '\n');
+		struct span line = end < 0 ? rest : span_sub(rest, 0, (size_t)end);
+		buf_puts(out, indent);
+		buf_puts(out, "# ");
+		buf_put(out, line);
+		buf_putc(out, '\n');
+		rest = span_sub(rest, line.n + 1, rest.n);
+	}
+}
+
+static void put_listener(struct buf *out, const char *name, const char *address,
+			 unsigned port, const char *tls, bool plaintext)
+{
+	buf_printf(out, "  - name: %s\n    address: \"%s\"\n    port: %u\n    tls: %s\n",
+		   name, address, port, tls);
+	buf_printf(out, "    plaintext-login: %s\n    unauthenticate: admin-only\n",
+		   plaintext ? "loopback" : "never");
+}
+
+static void put_listeners(const struct config_wish *w, struct buf *out)
+{
+	const char *address = w->address ? w->address : "127.0.0.1";
+	put_comment(out, "",
+		    "Where the server listens.\n"
+		    "name: in the log. address: IPv4 or IPv6; \"::\" is every address.\n"
+		    "tls: none, starttls (the client may turn it on) or implicit (from "
+		    "the first\n"
+		    "byte). plaintext-login: never, or loopback: a client on a loopback "
+		    "address may\n"
+		    "log in without TLS. unauthenticate (RFC 8437): off, admin-only (for "
+		    "who logged\n"
+		    "in as an administrator, also while acting for a user) or on.");
+	buf_puts(out, "listeners:\n");
+	put_listener(out, "imap", address, w->imap ? w->imap : 1143, "starttls",
+		     w->plaintext_login);
+	put_listener(out, "imaps", address, w->imaps ? w->imaps : 1993, "implicit",
+		     false);
+}
+
+static void put_sections(struct buf *out)
+{
+	const struct number_key *k;
+	int section = -1;
+	for (size_t i = 0; (k = config_number_key(i)); i++) {
+		if ((int)k->section != section) {
+			section = (int)k->section;
+			buf_putc(out, '\n');
+			put_comment(out, "", config_section_comment(k->section));
+			buf_printf(out, "%s:\n", config_section_name(k->section));
+		}
+		put_comment(out, "  ", k->comment);
+		buf_printf(out, "  %s: %llu\n", k->key, (unsigned long long)k->standard);
+	}
+}
+
+void config_text(const struct config_wish *w, struct buf *out)
+{
+	put_comment(out, "",
+		    "Configuration of Mailstile; mailstile.yaml(5) explains it. Every "
+		    "key stands\n"
+		    "here with its default. Paths begin at the folder of this file. "
+		    "After a change:\n"
+		    "`mailstile check DIR`, then send SIGHUP to the server, which takes "
+		    "over the\n"
+		    "certificate, the users, the policy and the log level; the rest "
+		    "needs a restart.");
+	buf_putc(out, '\n');
+	put_listeners(w, out);
+	buf_putc(out, '\n');
+	put_comment(
+	    out, "",
+	    "Certificate chain and key, PEM. minimum-version: \"1.2\" or \"1.3\".");
+	buf_puts(out, "tls:\n  certificate: tls/certificate.pem\n  key: tls/key.pem\n"
+		      "  minimum-version: \"1.2\"\n\n");
+	put_comment(
+	    out, "",
+	    "Where mail is kept. engine: rocks (on disk), or mem (for tests: all\n"
+	    "mail is lost when the server ends).");
+	buf_puts(out, "store:\n  engine: rocks\n  directory: store\n\n");
+	put_comment(out, "", "The user table; `mailstile user` changes it.");
+	buf_puts(out, "users: users\n\n");
+	put_comment(
+	    out, "",
+	    "For whom administrators may act. The first rule whose `who` matches the\n"
+	    "administrator's name decides; `admins`: other administrators too. In "
+	    "patterns\n"
+	    "\"*\" is any text, \"?\" one character. [] : nobody acts for anybody.");
+	buf_puts(out,
+		 "policy:\n  - who: \"*\"\n    may-become: [\"*\"]\n    admins: false\n");
+	put_sections(out);
+	buf_putc(out, '\n');
+	put_comment(
+	    out, "",
+	    "JSON lines on standard error. level: debug, info, warning or error.");
+	buf_puts(out, "log:\n  level: info\n\n");
+	put_comment(
+	    out, "",
+	    "Must stay the last line: a file without it was cut off and is refused.");
+	buf_puts(out, "end-of-configuration: true\n");
+}

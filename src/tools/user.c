@@ -1,0 +1,291 @@
+/* mailstile user: the user table, also beside a running server. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "auth/login.h"
+#include "auth/policy.h"
+#include "tools/config.h"
+#include "tools/pidfile.h"
+#include "tools/subcommand.h"
+
+static const char help[] =
+    "usage: mailstile user add DIR [NAME] [--admin] [--password-file FILE | "
+    "--no-password]\n"
+    "       mailstile user passwd DIR NAME [--password-file FILE | --no-password]\n"
+    "       mailstile user del DIR NAME\n"
+    "       mailstile user list DIR [PATTERN]\n\n"
+    "Works while the server runs, which takes over the change at once.\n\n"
+    "add     adds NAME; without NAME the names on standard input, one a line, which have "
+    "no\n"
+    "        password unless --password-file gives all of them one\n"
+    "passwd  changes the password\n"
+    "del     deletes the user. The mail stays in the store, but a user of the same name "
+    "added\n"
+    "        later does not see it\n"
+    "list    prints name, role and whether there is a password, separated by tabs\n\n"
+    "  --password-file FILE  the password is the first line of FILE (\"-\": standard "
+    "input);\n"
+    "                        without it, it is asked for on the terminal\n"
+    "  --no-password         cannot log in himself; administrators may act for him\n"
+    "  --admin               an administrator: may act for others as the policy says\n";
+
+struct job {
+	const char *verb, *dir, *name, *password_file;
+	bool is_admin, no_password;
+	struct config *config;
+	struct users_edit *edit;
+	struct buf why, hash;
+};
+
+static int fail(struct job *j)
+{
+	return tool_fail(&cmd_user, "%.*s", (int)j->why.n, buf_span(&j->why).p);
+}
+
+static const char *why_not(enum err rc)
+{
+	switch (rc) {
+	case ERR_EXISTS: return "There is a user \"%.*s\" already.";
+	case ERR_NOENT: return "There is no user \"%.*s\".";
+	case ERR_INVAL:
+		return "\"%.*s\" cannot be the name of a user: names are UTF-8 without "
+		       "space, "
+		       "\":\" and control characters, do not begin with \"#\" and have "
+		       "at most 255 "
+		       "bytes.";
+	default: return "Cannot change the user \"%.*s\".";
+	}
+}
+
+static bool note(struct job *j, enum err rc, struct span name)
+{
+	if (rc != ERR_OK)
+		buf_printf(&j->why, why_not(rc), (int)name.n, name.p);
+	return rc == ERR_OK;
+}
+
+/* ---- passwords ---- */
+
+/* The hash for the table; a new one each time, as each has its salt. */
+static bool make_hash(struct job *j, struct span password)
+{
+	buf_clear(&j->hash);
+	if (auth_password_hash(password, &j->hash) == ERR_OK)
+		return true;
+	buf_puts(&j->why, "The password is longer than 511 bytes or holds a NUL.");
+	return false;
+}
+
+static bool get_password(struct job *j, struct buf *ret)
+{
+	return j->password_file ? tool_password_file(j->password_file, ret, &j->why)
+				: tool_password_ask(j->name, ret, &j->why);
+}
+
+static bool get_hash(struct job *j)
+{
+	struct buf password = { 0 };
+	if (j->no_password) {
+		buf_putc(&j->hash, '*');
+		return true;
+	}
+	bool is_ok = get_password(j, &password) && make_hash(j, buf_span(&password));
+	buf_done(&password);
+	return is_ok;
+}
+
+/* ---- verbs ---- */
+
+/* Opens late: the lock is not held while somebody types a password. */
+static bool open_table(struct job *j)
+{
+	return users_edit_open(j->config->users, false, &j->edit, &j->why) == ERR_OK;
+}
+
+static bool add_line(struct job *j, struct span name, const struct buf *password,
+		     size_t *added)
+{
+	if (name.n == 0)
+		return true;
+	if (password->n && !make_hash(j, buf_span(password)))
+		return false;
+	struct span hash = password->n ? buf_span(&j->hash) : SPAN("*");
+	bool is_ok = note(j, users_edit_add(j->edit, name, hash, j->is_admin), name);
+	*added += is_ok;
+	return is_ok;
+}
+
+/* All of the list or nothing. */
+static bool add_list(struct job *j)
+{
+	struct buf password = { 0 };
+	char *line = NULL;
+	size_t cap = 0, added = 0;
+	ssize_t n;
+	bool is_ok = !j->password_file || get_password(j, &password);
+	is_ok = is_ok && open_table(j);
+	while (is_ok && (n = getline(&line, &cap, stdin)) >= 0)
+		is_ok = add_line(j, span_trim(span_of(line, (size_t)n)), &password,
+				 &added);
+	if (is_ok && ferror(stdin)) {
+		buf_printf(&j->why, "Cannot read standard input: %s.", strerror(errno));
+		is_ok = false;
+	}
+	is_ok = is_ok && users_edit_save(j->edit, &j->why) == ERR_OK;
+	if (is_ok)
+		printf("%zu users added.\n", added);
+	free(line);
+	buf_done(&password);
+	return is_ok;
+}
+
+static bool add(struct job *j)
+{
+	struct user_name name;
+	if (!j->name)
+		return add_list(j);
+	if (!note(j, user_name_make(span_str(j->name), &name), span_str(j->name)))
+		return false;
+	return get_hash(j) && open_table(j) &&
+	       note(j,
+		    users_edit_add(j->edit, span_str(j->name), buf_span(&j->hash),
+				   j->is_admin),
+		    span_str(j->name)) &&
+	       users_edit_save(j->edit, &j->why) == ERR_OK;
+}
+
+static bool passwd(struct job *j)
+{
+	return get_hash(j) && open_table(j) &&
+	       note(j,
+		    users_edit_set_hash(j->edit, span_str(j->name), buf_span(&j->hash)),
+		    span_str(j->name)) &&
+	       users_edit_save(j->edit, &j->why) == ERR_OK;
+}
+
+static bool del(struct job *j)
+{
+	return open_table(j) &&
+	       note(j, users_edit_delete(j->edit, span_str(j->name)),
+		    span_str(j->name)) &&
+	       users_edit_save(j->edit, &j->why) == ERR_OK;
+}
+
+static bool list(struct job *j)
+{
+	struct users *u = NULL;
+	if (users_load(j->config->users, &u, &j->why) != ERR_OK)
+		return false;
+	struct span pattern = j->name ? span_str(j->name) : SPAN("*");
+	for (size_t i = 0; i < users_count(u); i++) {
+		const struct user *x = users_at(u, i);
+		if (policy_pattern_matches(pattern, x->name))
+			printf("%.*s\t%s\t%s\n", (int)x->name.n, x->name.p,
+			       x->is_admin ? "admin" : "user",
+			       span_eq(x->hash, SPAN("*")) ? "no-password" : "password");
+	}
+	users_unref(u);
+	return true;
+}
+
+static const struct verb {
+	const char *name;
+	bool (*run)(struct job *);
+	bool wants_name, changes, takes_password, takes_admin;
+} verbs[] = {
+	{ "add", add, false, true, true, true },
+	{ "passwd", passwd, true, true, true, false },
+	{ "del", del, true, true, false, false },
+	{ "list", list, false, false, false, false },
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* ---- the command line ---- */
+
+static int wrong_usage(const struct job *j, const struct verb *v)
+{
+	if (!v)
+		return tool_usage(
+		    &cmd_user, "There is no \"%s\": add, passwd, del or list.", j->verb);
+	if (!j->dir)
+		return tool_usage(&cmd_user, "DIR is missing.");
+	if (v->wants_name && !j->name)
+		return tool_usage(&cmd_user, "NAME is missing.");
+	if (!v->takes_password && (j->password_file || j->no_password))
+		return tool_usage(&cmd_user, "%s takes no password.", v->name);
+	if (!v->takes_admin && j->is_admin)
+		return tool_usage(&cmd_user, "--admin is for add.");
+	if (j->password_file && j->no_password)
+		return tool_usage(
+		    &cmd_user, "--password-file and --no-password exclude each other.");
+	if (!j->name && j->password_file && strcmp(j->password_file, "-") == 0)
+		return tool_usage(&cmd_user,
+				  "Names and password cannot both be on standard input.");
+	return EXIT_DONE;
+}
+
+static void tell_server(const struct job *j)
+{
+	switch (pidfile_reload(j->dir, j->config->users)) {
+	case ERR_AGAIN:
+		fputs("The server has not taken over the change yet: see its log.\n",
+		      stderr);
+		break;
+	case ERR_DENIED:
+		fputs("The server belongs to another user; it notices the change by "
+		      "itself.\n",
+		      stderr);
+		break;
+	default: break;
+	}
+}
+
+static int run(int argc, char **argv)
+{
+	struct job j = { 0 };
+	const struct tool_option options[] = {
+		{ "password-file", &j.password_file, NULL },
+		{ "no-password", NULL, &j.no_password },
+		{ "admin", NULL, &j.is_admin },
+		{ 0 },
+	};
+	const char *word[3] = { 0 };
+	size_t n;
+	if (!tool_options(argc, argv, options, word, 1, 3, &n, &j.why)) {
+		int rc = tool_usage(&cmd_user, "%.*s", (int)j.why.n, buf_span(&j.why).p);
+		buf_done(&j.why);
+		return rc;
+	}
+	j.verb = word[0];
+	j.dir = word[1];
+	j.name = word[2];
+	const struct verb *v = find_verb(j.verb);
+	int status = wrong_usage(&j, v);
+	if (status != EXIT_DONE)
+		return status;
+	if (config_load(j.dir, &j.config, &j.why) != ERR_OK || !v->run(&j))
+		status = fail(&j);
+	users_edit_close(j.edit);
+	if (status == EXIT_DONE && v->changes)
+		tell_server(&j);
+	config_free(j.config);
+	buf_done(&j.why);
+	buf_done(&j.hash);
+	return status;
+}
+
+const struct subcommand cmd_user = {
+	.name = "user",
+	.summary = "adds, changes, deletes and lists users",
+	.help = help,
+	.run = run,
+};
