@@ -9,7 +9,7 @@ import pytest
 
 from harness import (ADMIN, ADMIN_PW, USER_PW, Site, eml, plain, readable, run,
                      wait_until)
-from settings import PATIENT, both, gate, limit
+from settings import both, limit
 
 
 def test_U1_capability_has_no_value(site, how, alice):
