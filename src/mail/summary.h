@@ -25,7 +25,7 @@
 #define SUMMARY_HEADER_KEPT  16384 /* a top header up to this is kept whole */
 #define SUMMARY_COMMON_MAX   65536 /* else its common fields, up to this */
 #define SUMMARY_HEADER_READ  1048576
-#define SUMMARY_WIRE_MAX     4194304
+#define SUMMARY_WIRE_MAX     1048576
 
 struct summary_scanner;
 

@@ -122,7 +122,9 @@ static void what_is_no_word_stays(void **state)
 	assert_words("=?utf-8?Q?has space?=", "=?utf-8?Q?has space?=");
 	assert_words("a = b ? c", "a = b ? c");
 	assert_words("=?", "=?");
-	assert_words("=?utf-8?Q?" "?=", "");
+	assert_words("=?utf-8?Q?"
+		     "?=",
+		     "");
 	assert_words("=?utf-8?Q?=4?=", "=4");
 	assert_words("raw gr\xc3\xbc"
 		     "\xfc",
