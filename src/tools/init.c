@@ -171,7 +171,8 @@ static void print_site(const struct site *s, const struct buf *password, bool wa
 static bool port_of(const char *text, unsigned standard, unsigned *ret)
 {
 	uint64_t v = standard;
-	if (text && (!span_u64(span_str(text), 65535, &v) || v == 0))
+	/* 0: any that is free, told in the log of `serve` */
+	if (text && !span_u64(span_str(text), 65535, &v))
 		return false;
 	*ret = (unsigned)v;
 	return true;
@@ -215,8 +216,8 @@ static int run(int argc, char **argv)
 	if (!tool_options(argc, argv, options, &s.dir, 1, 1, &n, &s.why))
 		return tool_usage(&cmd_init, "%.*s", (int)s.why.n, buf_span(&s.why).p);
 	if (!port_of(imap, 1143, &s.wish.imap) || !port_of(imaps, 1993, &s.wish.imaps))
-		return tool_usage(&cmd_init, "A port is a number from 1 to 65535.");
-	if (s.wish.imap == s.wish.imaps)
+		return tool_usage(&cmd_init, "A port is a number from 1 to 65535, or 0 for any.");
+	if (s.wish.imap && s.wish.imap == s.wish.imaps)
 		return tool_usage(&cmd_init, "--imap and --imaps want different ports.");
 	if (user_name_make(span_str(s.admin), &name) != ERR_OK)
 		return tool_usage(&cmd_init, "\"%s\" cannot be the name of a user.",
