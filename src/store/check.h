@@ -1,0 +1,47 @@
+/* What the parts of store_check share. Private to the store. */
+#ifndef STORE_CHECK_H
+#define STORE_CHECK_H
+
+#include "store/change.h"
+
+/* A message's hold on a body. */
+struct hold {
+	struct body_id body;
+	uint64_t bytes;
+};
+
+struct check {
+	struct store *store;
+	void (*finding)(void *arg, const char *sentence);
+	void *arg;
+	bool is_damaged;
+	uint64_t messages; /* of all accounts */
+
+	/* of the account being checked */
+	struct account *a;
+	struct txn *t;
+	char name[80]; /* its name, cut */
+	struct account_header h;
+	struct tree *names;
+	uint64_t n_messages, n_bytes;
+	struct hold *holds;
+	size_t n_holds, cap_holds;
+};
+
+/* Says it: "account NAME: ...". */
+void check_say(struct check *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* All rows of a kind; 0: whole kind. */
+enum err check_scan(struct check *c, enum key_kind kind, uint32_t mailbox,
+		    bool (*row)(void *arg, struct span key, struct span value),
+		    void *arg);
+void check_hold(struct check *c, struct body_id body, uint64_t bytes);
+
+/* One mailbox with a name (check_mailbox.c). */
+enum err check_mailbox(struct check *c, const struct name *n);
+/* What a deleted one still holds. */
+enum err check_doomed(struct check *c, uint32_t number);
+/* Holders, bodies, summaries, what waits to be dropped (check_bodies.c). */
+enum err check_bodies(struct check *c);
+
+#endif

@@ -1,0 +1,210 @@
+/* store_check: each body that a message holds is there, whole, and counted right. */
+#include <stdlib.h>
+
+#include "mail/summary.h"
+#include "store/check.h"
+
+static int by_body(const void *a, const void *b)
+{
+	const struct hold *x = a, *y = b;
+	return memcmp(x->body.b, y->body.b, sizeof x->body.b);
+}
+
+/* Distinct ones, in order; what waits to be dropped counts as none. */
+struct body_use {
+	struct body_id body;
+	uint64_t bytes;
+	uint32_t holders;
+	bool is_shared; /* a row KEY_HOLDERS was seen */
+};
+
+struct bodies {
+	struct check *c;
+	struct body_use *at;
+	size_t n;
+	uint64_t drops;
+};
+
+static struct body_use *find(const struct bodies *b, struct body_id id)
+{
+	size_t lo = 0, hi = b->n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int cmp = memcmp(b->at[mid].body.b, id.b, sizeof id.b);
+		if (cmp == 0)
+			return &b->at[mid];
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+static const char *hex(struct body_id id, char to[33])
+{
+	static const char digit[] = "0123456789abcdef";
+	for (unsigned i = 0; i < 16; i++) {
+		to[2 * i] = digit[id.b[i] >> 4];
+		to[2 * i + 1] = digit[id.b[i] & 15];
+	}
+	to[32] = 0;
+	return to;
+}
+
+static void gather(struct bodies *b)
+{
+	struct check *c = b->c;
+	char id[33];
+	if (c->n_holds > 1)
+		qsort(c->holds, c->n_holds, sizeof *c->holds, by_body);
+	b->at = xcalloc(c->n_holds, sizeof *b->at);
+	for (size_t i = 0; i < c->n_holds; i++) {
+		struct body_use *last = b->n ? &b->at[b->n - 1] : NULL;
+		if (last && memcmp(last->body.b, c->holds[i].body.b, 16) == 0) {
+			last->holders++;
+			if (last->bytes != c->holds[i].bytes)
+				check_say(c, "body %s: two messages give it two sizes",
+					  hex(last->body, id));
+			continue;
+		}
+		b->at[b->n++] = (struct body_use){ .body = c->holds[i].body,
+						   .bytes = c->holds[i].bytes,
+						   .holders = 1 };
+	}
+}
+
+static bool holders_row(void *arg, struct span key, struct span value)
+{
+	struct bodies *b = arg;
+	struct body_id id = { { 0 } };
+	char text[33];
+	struct reader r = reader_of(value);
+	uint64_t version = read_uint(&r, 1), n = read_uint(&r, 4);
+	struct body_use *u = key_read_body(key, &id) ? find(b, id) : NULL;
+	if (!reader_ok(&r) || version != 1 || !u || u->holders != n || n < 2)
+		check_say(b->c, "body %s: %u messages hold it, its row says %u",
+			  hex(id, text), u ? u->holders : 0, (unsigned)n);
+	if (u)
+		u->is_shared = true;
+	return true;
+}
+
+static bool drop_row(void *arg, struct span key, struct span value)
+{
+	struct bodies *b = arg;
+	struct body_id id = { { 0 } };
+	uint64_t modseq;
+	char text[33];
+	b->drops++;
+	if (!key_read_drop(key, &modseq, &id) || modseq > b->c->h.modseq || find(b, id))
+		check_say(b->c, "body %s is to be dropped and should not be",
+			  hex(id, text));
+	return true;
+}
+
+/* Whether a body that no message holds waits to be dropped; those rows are by modseq. */
+struct waits {
+	struct body_id *at;
+	size_t n, cap;
+};
+
+static bool waits_row(void *arg, struct span key, struct span value)
+{
+	struct waits *w = arg;
+	uint64_t modseq;
+	struct body_id id;
+	if (!key_read_drop(key, &modseq, &id))
+		return true;
+	if (w->n == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 64;
+		w->at = xrealloc(w->at, w->cap * sizeof *w->at);
+	}
+	w->at[w->n++] = id;
+	return true;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct body_id));
+}
+
+struct summaries {
+	struct bodies *b;
+	struct waits waits;
+};
+
+static bool summary_row(void *arg, struct span key, struct span value)
+{
+	struct summaries *s = arg;
+	struct body_id id = { { 0 } };
+	struct summary summary;
+	char text[33];
+	struct body_use *u = key_read_body(key, &id) ? find(s->b, id) : NULL;
+	bool waits = s->waits.n &&
+		     bsearch(&id, s->waits.at, s->waits.n, sizeof id, by_id);
+	if (!u && !waits)
+		check_say(s->b->c, "body %s: a summary and no message", hex(id, text));
+	else if (summary_open(value, &summary) != ERR_OK ||
+		 (u && summary.size != u->bytes))
+		check_say(s->b->c, "body %s: its summary is damaged", hex(id, text));
+	return true;
+}
+
+static void read_body(struct check *c, const struct body_use *u, struct buf *piece)
+{
+	enum err rc;
+	uint64_t off = 0;
+	char text[33];
+	do {
+		buf_clear(piece);
+		rc = engine_body_read(c->store->engine, c->a->id, u->body, off,
+				      BODY_PIECE, piece);
+		off += piece->n;
+	} while (rc == ERR_OK && piece->n == BODY_PIECE);
+	if (rc != ERR_OK)
+		check_say(c, "body %s cannot be read: %s", hex(u->body, text),
+			  err_text(rc));
+	else if (off != u->bytes)
+		check_say(c, "body %s has %llu bytes, its message says %llu",
+			  hex(u->body, text), (unsigned long long)off,
+			  (unsigned long long)u->bytes);
+}
+
+static enum err check_rows(struct bodies *b)
+{
+	struct check *c = b->c;
+	char text[33];
+	struct summaries s = { .b = b };
+	enum err rc = check_scan(c, KEY_HOLDERS, 0, holders_row, b);
+	if (rc == ERR_OK)
+		rc = check_scan(c, KEY_DROP, 0, drop_row, b);
+	if (rc == ERR_OK)
+		rc = check_scan(c, KEY_DROP, 0, waits_row, &s.waits);
+	if (s.waits.n > 1)
+		qsort(s.waits.at, s.waits.n, sizeof *s.waits.at, by_id);
+	if (rc == ERR_OK)
+		rc = check_scan(c, KEY_SUMMARY, 0, summary_row, &s);
+	free(s.waits.at);
+	if (b->drops != c->h.drops)
+		check_say(c, "%llu bodies wait to be dropped, its header says %llu",
+			  (unsigned long long)b->drops, (unsigned long long)c->h.drops);
+	for (size_t i = 0; i < b->n; i++)
+		if (b->at[i].holders > 1 && !b->at[i].is_shared)
+			check_say(c, "body %s: %u messages hold it and no row says so",
+				  hex(b->at[i].body, text), b->at[i].holders);
+	return rc;
+}
+
+enum err check_bodies(struct check *c)
+{
+	struct bodies b = { .c = c };
+	struct buf piece = { 0 };
+	gather(&b);
+	enum err rc = check_rows(&b);
+	for (size_t i = 0; i < b.n && rc == ERR_OK; i++)
+		read_body(c, &b.at[i], &piece);
+	buf_done(&piece);
+	free(b.at);
+	return rc;
+}
