@@ -45,7 +45,7 @@ void config_free(struct config *c); /* NULL is fine */
 /* What `init` may ask for; the rest is at its default. */
 struct config_wish {
 	const char *address;  /* NULL: 127.0.0.1 */
-	unsigned imap, imaps; /* ports; 0: 1143, 1993 */
+	unsigned imap, imaps; /* ports; 0: any that is free */
 	bool plaintext_login; /* plaintext-login: loopback on the listener imap */
 };
 /* The text of a new file: every key, a comment at each. */

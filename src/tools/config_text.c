@@ -23,23 +23,33 @@ static void put_listener(struct buf *out, const char *name, const char *address,
 		   plaintext ? "loopback" : "never");
 }
 
+static const char about[] =
+    "Configuration of Mailstile; mailstile.yaml(5) explains it. Every key stands\n"
+    "here with its default. Paths begin at the folder of this file. After a\n"
+    "change: `mailstile check DIR`, then send SIGHUP to the server, which takes\n"
+    "over the certificate, the users and the policy; the rest needs a restart.";
+
+static const char about_listeners[] =
+    "Where the server listens.\n"
+    "name: in the log. address: IPv4 or IPv6; \"::\" is every address.\n"
+    "tls: none, starttls (the client may turn it on) or implicit (from the first\n"
+    "byte). plaintext-login: never, or loopback: a client on a loopback address\n"
+    "may log in without TLS. unauthenticate (RFC 8437): off, admin-only (for who\n"
+    "logged in as an administrator, also while acting for a user) or on.";
+
+static const char about_policy[] =
+    "For whom administrators may act. The first rule whose `who` matches the\n"
+    "administrator's name decides; `admins`: other administrators too. In patterns\n"
+    "\"*\" is any text, \"?\" one character. [] : nobody acts for anybody.";
+
 static void put_listeners(const struct config_wish *w, struct buf *out)
 {
 	const char *address = w->address ? w->address : "127.0.0.1";
-	put_comment(out, "",
-		    "Where the server listens.\n"
-		    "name: in the log. address: IPv4 or IPv6; \"::\" is every address.\n"
-		    "tls: none, starttls (the client may turn it on) or implicit (from "
-		    "the first\n"
-		    "byte). plaintext-login: never, or loopback: a client on a loopback "
-		    "address may\n"
-		    "log in without TLS. unauthenticate (RFC 8437): off, admin-only (for "
-		    "who logged\n"
-		    "in as an administrator, also while acting for a user) or on.");
+	put_comment(out, "", about_listeners);
 	buf_puts(out, "listeners:\n");
-	put_listener(out, "imap", address, w->imap ? w->imap : 1143, "starttls",
+	put_listener(out, "imap", address, w->imap, "starttls",
 		     w->plaintext_login);
-	put_listener(out, "imaps", address, w->imaps ? w->imaps : 1993, "implicit",
+	put_listener(out, "imaps", address, w->imaps, "implicit",
 		     false);
 }
 
@@ -61,15 +71,7 @@ static void put_sections(struct buf *out)
 
 void config_text(const struct config_wish *w, struct buf *out)
 {
-	put_comment(out, "",
-		    "Configuration of Mailstile; mailstile.yaml(5) explains it. Every "
-		    "key stands\n"
-		    "here with its default. Paths begin at the folder of this file. "
-		    "After a change:\n"
-		    "`mailstile check DIR`, then send SIGHUP to the server, which takes "
-		    "over the\n"
-		    "certificate, the users, the policy and the log level; the rest "
-		    "needs a restart.");
+	put_comment(out, "", about);
 	buf_putc(out, '\n');
 	put_listeners(w, out);
 	buf_putc(out, '\n');
@@ -85,14 +87,9 @@ void config_text(const struct config_wish *w, struct buf *out)
 	buf_puts(out, "store:\n  engine: rocks\n  directory: store\n\n");
 	put_comment(out, "", "The user table; `mailstile user` changes it.");
 	buf_puts(out, "users: users\n\n");
-	put_comment(
-	    out, "",
-	    "For whom administrators may act. The first rule whose `who` matches the\n"
-	    "administrator's name decides; `admins`: other administrators too. In "
-	    "patterns\n"
-	    "\"*\" is any text, \"?\" one character. [] : nobody acts for anybody.");
-	buf_puts(out,
-		 "policy:\n  - who: \"*\"\n    may-become: [\"*\"]\n    admins: false\n");
+	put_comment(out, "", about_policy);
+	buf_puts(out, "policy:\n  - who: \"*\"\n    may-become: [\"*\"]\n"
+		      "    admins: false\n");
 	put_sections(out);
 	buf_putc(out, '\n');
 	put_comment(
@@ -101,6 +98,6 @@ void config_text(const struct config_wish *w, struct buf *out)
 	buf_puts(out, "log:\n  level: info\n\n");
 	put_comment(
 	    out, "",
-	    "Must stay the last line: a file without it was cut off and is refused.");
+	    "Must stay the last line: without it the file was cut off and is refused.");
 	buf_puts(out, "end-of-configuration: true\n");
 }

@@ -46,7 +46,7 @@ static void refused(const char *text, const char *place, const char *part)
 
 static void standard_text(struct buf *out)
 {
-	const struct config_wish wish = { 0 };
+	const struct config_wish wish = { .imap = 1143, .imaps = 1993 };
 	config_text(&wish, out);
 	buf_putc(out, 0);
 	buf_truncate(out, out->n - 1);
