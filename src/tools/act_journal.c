@@ -112,8 +112,6 @@ static bool take_record(struct journal *j, struct span line)
 		e.state = JOURNAL_DONE;
 	} else if (span_eq(verb, SPAN("failed"))) {
 		e.state = JOURNAL_FAILED;
-		if (!number(&line, &e.steps))
-			return false;
 	} else {
 		return false;
 	}
@@ -122,8 +120,10 @@ static bool take_record(struct journal *j, struct span line)
 	if (is_good) {
 		struct act_name *u = act_set_add(&j->users, buf_span(&user), NULL);
 		u->state = (uint8_t)e.state;
-		u->a = e.state == JOURNAL_FAILED ? e.steps : e.uidvalidity;
-		u->b = e.uidnext;
+		if (e.state == JOURNAL_BEGUN) { /* what follows keeps the numbers */
+			u->a = e.uidvalidity;
+			u->b = e.uidnext;
+		}
 	}
 	buf_done(&user);
 	return is_good;
@@ -318,10 +318,7 @@ struct journal_entry journal_find(const struct journal *j, struct span user)
 	if (!u)
 		return e;
 	e.state = (enum journal_state)u->state;
-	if (e.state == JOURNAL_FAILED)
-		e.steps = u->a;
-	else
-		e.uidvalidity = u->a;
+	e.uidvalidity = u->a;
 	e.uidnext = u->b;
 	return e;
 }
@@ -427,10 +424,9 @@ void journal_done(struct journal *j, struct span user, struct journal_ticket *t)
 	record(j, "done", user, NULL, 0, t);
 }
 
-void journal_failed(struct journal *j, struct span user, uint32_t steps,
-		    struct journal_ticket *t)
+void journal_failed(struct journal *j, struct span user, struct journal_ticket *t)
 {
-	record(j, "failed", user, &steps, 1, t);
+	record(j, "failed", user, NULL, 0, t);
 }
 
 bool journal_idle(const struct journal *j)

@@ -5,7 +5,7 @@
  *	mailstile-journal 1 <sha256 of the job>   <crc>
  *	begin <user> <uidvalidity> <uidnext>      <crc>
  *	done <user>                               <crc>
- *	failed <user> <steps>                     <crc>
+ *	failed <user>                             <crc>
  *
  * Fields are separated by one space; in names, bytes up to 0x20, '%' and 0x7f
  * are written %XX. The CRC-32 of the line before it ends each line. A tail
@@ -26,14 +26,13 @@ enum journal_state {
 	JOURNAL_NONE,  /* not heard of */
 	JOURNAL_BEGUN, /* started; whether it ended is not known */
 	JOURNAL_DONE,
-	JOURNAL_FAILED, /* the server refused; `steps` were acknowledged before */
+	JOURNAL_FAILED, /* the server refused something */
 };
 
 struct journal_entry {
 	enum journal_state state;
 	uint32_t uidvalidity,
-	    uidnext;	/* of "begin": the mailbox before the first APPEND */
-	uint32_t steps; /* of "failed" */
+	    uidnext; /* of "begin": the mailbox before the first APPEND */
 };
 
 struct journal;
@@ -67,8 +66,7 @@ size_t journal_count(const struct journal *j, enum journal_state state);
 void journal_begin(struct journal *j, struct span user, uint32_t uidvalidity,
 		   uint32_t uidnext, struct journal_ticket *t);
 void journal_done(struct journal *j, struct span user, struct journal_ticket *t);
-void journal_failed(struct journal *j, struct span user, uint32_t steps,
-		    struct journal_ticket *t);
+void journal_failed(struct journal *j, struct span user, struct journal_ticket *t);
 /* Nothing waits to be written or synced. */
 bool journal_idle(const struct journal *j);
 uint64_t journal_syncs(const struct journal *j);

@@ -33,9 +33,11 @@ static const struct option_row text_options[] = {
 };
 
 static const struct option_row flag_options[] = {
-	FLAG("plaintext", is_plaintext), FLAG("json", is_json),
-	FLAG("reconnect", is_reconnect), FLAG("quiet", is_quiet),
-	FLAG("help", is_help),
+	FLAG("plaintext", is_plaintext),
+	FLAG("json", is_json),
+	FLAG("reconnect", is_reconnect),
+	FLAG("quiet", is_quiet),
+
 };
 
 struct job_row {
@@ -256,8 +258,6 @@ bool act_options_parse(struct act_options *opt, int argc, char **argv, struct bu
 		bool took = false;
 		if (!is_past && strcmp(argv[i], "--") == 0)
 			is_past = true;
-		else if (!is_past && (strcmp(argv[i], "-h") == 0))
-			opt->is_help = true;
 		else if (is_past || strncmp(argv[i], "--", 2) != 0)
 			word[n++] = argv[i];
 		else if (!set_option(opt, argv[i], i + 1 < argc ? argv[i + 1] : NULL,
@@ -265,8 +265,6 @@ bool act_options_parse(struct act_options *opt, int argc, char **argv, struct bu
 			return false;
 		i += took;
 	}
-	if (opt->is_help)
-		return true;
 	if (n == 0)
 		return fail(why, "the %s is missing", "job");
 	return check_all(opt, why) && set_job(opt, word, n, why);

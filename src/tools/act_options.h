@@ -48,13 +48,13 @@ struct act_options {
 	const char *summary_json;
 	unsigned connections;
 	unsigned timeout_s;
-	bool is_json, is_reconnect, is_quiet, is_help;
+	bool is_json, is_reconnect, is_quiet;
 	struct act_job job;
 };
 
 /*
  * Reads argv[1..]. Returns true; or false and in `why` a sentence that says what
- * is wrong. With --help only `is_help` counts. `opt->arena` is the caller's.
+ * is wrong. `opt->arena` is the caller's.
  */
 bool act_options_parse(struct act_options *opt, int argc, char **argv, struct buf *why);
 
