@@ -1,0 +1,420 @@
+/*
+ * Writes without end until it is killed, and says what was acknowledged; or
+ * looks at what is there after the kill. For crash.py.
+ *
+ *	crash_writer write DIR SEED    prints "ACCOUNT NUMBER BODYID BYTES BODYSEED" a
+ *line, in one write(2), after each acknowledgement crash_writer verify DIR < the lines;
+ *prints what is wrong; 0: nothing crash_writer once DIR          one body of 1 MiB,
+ *written but not yet synced; then ends at once crash_writer torn DIR [drop]   prints the
+ *bodies that a power cut tore; drops them
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/engine.h"
+#include "store/kind.h"
+
+enum { WRITERS = 8, ACCOUNTS = 40, BODY_MAX = 20000, BIG = 5 << 20 };
+
+struct lane {
+	struct executor home;
+	struct engine *engine;
+	struct engine_op e;
+	struct body_put *put;
+	struct body_id body;
+	uint64_t number; /* of the version, by the plan */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool is_done;
+	enum err rc;
+	uint64_t random;
+	pthread_t thread;
+};
+
+static uint64_t next_random(uint64_t *x)
+{
+	*x ^= *x << 13;
+	*x ^= *x >> 7;
+	*x ^= *x << 17;
+	return *x;
+}
+
+static void fill(char *p, size_t n, uint64_t seed)
+{
+	uint64_t x = seed | 1;
+	for (size_t i = 0; i < n; i += 8) {
+		uint64_t r = next_random(&x);
+		/* half of it shrinks */
+		if (i / 512 % 2)
+			r &= 0x0101010101010101u;
+		memcpy(p + i, &r, n - i < 8 ? n - i : 8);
+	}
+}
+
+static struct account_id account_of(unsigned n)
+{
+	struct account_id a = { { 0 } };
+	a.b[0] = (uint8_t)n;
+	a.b[15] = 7;
+	return a;
+}
+
+static void die(void *arg, const char *sentence)
+{
+	fprintf(stderr, "FATAL %s\n", sentence);
+	_exit(42);
+}
+
+static struct engine *open_engine(const char *dir, struct workers *w)
+{
+	struct engine_config c = {
+		.kind = "rocks", .dir = dir, .workers = workers_executor(w), .fatal = die
+	};
+	struct engine *e;
+	struct buf why = { 0 };
+	if (engine_open(&c, &e, &why) != ERR_OK) {
+		fprintf(stderr, "%.*s\n", (int)why.n, buf_span(&why).p);
+		exit(2);
+	}
+	buf_done(&why);
+	return e;
+}
+
+/* ---- one writer ---- */
+
+static void post(struct executor *x, struct task *t)
+{
+	t->run(t); /* on the commit thread: it only wakes the lane */
+}
+
+static void done(struct op *op, void *owner)
+{
+	struct lane *l = owner;
+	pthread_mutex_lock(&l->lock);
+	l->is_done = true;
+	l->rc = op->rc;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void keep(struct op *op)
+{
+}
+
+static void row_key(uint64_t number, char key[24])
+{
+	snprintf(key, 24, "m%016llx", (unsigned long long)number);
+}
+
+/* The account's version goes up by one, its row names the body. */
+static enum err plan(struct engine_op *e, struct txn *t)
+{
+	struct lane *l = TASK_OWNER(e, struct lane, e);
+	struct span v;
+	l->number = 0;
+	if (txn_get(t, SPAN("version"), &v) == ERR_OK)
+		memcpy(&l->number, v.p, sizeof l->number);
+	l->number++;
+	char key[24];
+	row_key(l->number, key);
+	txn_put(t, SPAN("version"), span_of(&l->number, sizeof l->number));
+	txn_put(t, span_str(key), span_of(l->body.b, sizeof l->body.b));
+	return txn_body_keep(t, l->put);
+}
+
+static enum err put_body(struct lane *l, struct account_id a, size_t n, uint64_t seed)
+{
+	char *bytes = malloc(n + 8);
+	fill(bytes, n, seed);
+	l->put = engine_body_begin(l->engine, a, &l->body);
+	enum err rc = ERR_OK;
+	for (size_t at = 0; at < n && rc == ERR_OK; at += BODY_PIECE)
+		rc = engine_body_write(l->put,
+				       span_sub(span_of(bytes, n), at, BODY_PIECE));
+	free(bytes);
+	return rc;
+}
+
+static enum err commit(struct lane *l, struct account_id a)
+{
+	l->e = (struct engine_op){ .account = a, .plan = plan };
+	l->e.op.home = &l->home;
+	l->e.op.done = done;
+	l->e.op.owner = l;
+	l->e.op.free = keep;
+	l->is_done = false;
+	engine_run(l->engine, &l->e);
+	pthread_mutex_lock(&l->lock);
+	while (!l->is_done)
+		pthread_cond_wait(&l->wake, &l->lock);
+	pthread_mutex_unlock(&l->lock);
+	return l->rc;
+}
+
+static void print_ack(struct lane *l, unsigned account, size_t n, uint64_t seed)
+{
+	char line[160], hex[33];
+	for (int i = 0; i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", l->body.b[i]);
+	int len = snprintf(line, sizeof line, "%u %llu %s %zu %llu\n", account,
+			   (unsigned long long)l->number, hex, n,
+			   (unsigned long long)seed);
+	if (write(STDOUT_FILENO, line, (size_t)len) != len)
+		_exit(4);
+}
+
+static void *write_for_ever(void *arg)
+{
+	struct lane *l = arg;
+	for (unsigned i = 1;; i++) {
+		unsigned account = (unsigned)(next_random(&l->random) % ACCOUNTS);
+		size_t n = (size_t)(next_random(&l->random) % BODY_MAX);
+		if (i % 200 == 0)
+			n = BIG; /* more than one piece */
+		uint64_t seed = next_random(&l->random);
+		enum err rc = put_body(l, account_of(account), n, seed);
+		if (rc == ERR_OK)
+			rc = commit(l, account_of(account));
+		engine_body_end(l->put);
+		if (rc != ERR_OK)
+			pause(); /* after a failed sync: the commit thread ends us */
+		print_ack(l, account, n, seed);
+	}
+	return NULL;
+}
+
+static void lane_init(struct lane *l, struct engine *e, uint64_t seed)
+{
+	*l = (struct lane){ .home.post = post, .engine = e, .random = seed };
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->wake, NULL);
+}
+
+static int run_write(const char *dir, uint64_t seed)
+{
+	struct workers *w = workers_new(8);
+	struct engine *e = open_engine(dir, w);
+	struct lane *lanes = calloc(WRITERS, sizeof *lanes);
+	fprintf(stderr, "ready\n");
+	for (unsigned i = 0; i < WRITERS; i++) {
+		lane_init(&lanes[i], e, seed * 1000 + i + 1);
+		pthread_create(&lanes[i].thread, NULL, write_for_ever, &lanes[i]);
+	}
+	for (unsigned i = 0; i < WRITERS; i++)
+		pthread_join(lanes[i].thread, NULL);
+	return 0;
+}
+
+/* ---- looking at what is left ---- */
+
+struct acked {
+	unsigned account;
+	unsigned long long number, seed;
+	struct body_id body;
+	size_t n;
+};
+
+static bool parse(const char *line, struct acked *a)
+{
+	char hex[33];
+	if (sscanf(line, "%u %llu %32s %zu %llu", &a->account, &a->number, hex, &a->n,
+		   &a->seed) != 5)
+		return false;
+	for (int i = 0; i < 16; i++) {
+		unsigned b;
+		if (sscanf(hex + 2 * i, "%2x", &b) != 1)
+			return false;
+		a->body.b[i] = (uint8_t)b;
+	}
+	return true;
+}
+
+static enum err row_is_there(void *arg, struct txn *t)
+{
+	const struct acked *a = arg;
+	char key[24];
+	struct span v;
+	row_key(a->number, key);
+	enum err rc = txn_get(t, span_str(key), &v);
+	return rc != ERR_OK					  ? rc
+	       : span_eq(v, span_of(a->body.b, sizeof a->body.b)) ? ERR_OK
+								  : ERR_CONFLICT;
+}
+
+static bool verify_line(struct engine *e, const struct acked *a)
+{
+	struct account_id id = account_of(a->account);
+	struct buf out = { 0 };
+	char *want = malloc(a->n + 8);
+	fill(want, a->n, a->seed);
+	enum err row = engine_read_now(e, id, row_is_there, (void *)(uintptr_t)a);
+	enum err body = engine_body_read(e, id, a->body, 0, SIZE_MAX, &out);
+	bool is_equal = body == ERR_OK && span_eq(buf_span(&out), span_of(want, a->n));
+	if (row != ERR_OK || !is_equal)
+		printf("account %u number %llu: row: %s; body: %s, %s\n", a->account,
+		       a->number, err_text(row), err_text(body),
+		       is_equal ? "equal" : "different");
+	buf_done(&out);
+	free(want);
+	return row == ERR_OK && is_equal;
+}
+
+struct walk {
+	struct engine *engine;
+	struct account_id id;
+	uint64_t n;
+	bool is_good;
+};
+
+static bool walk_row(void *arg, struct span key, struct span value)
+{
+	struct walk *w = arg;
+	char want[24];
+	struct body_id body;
+	struct buf out = { 0 };
+	row_key(++w->n, want);
+	memcpy(body.b, value.p, sizeof body.b);
+	if (!span_eq(key, span_str(want)) ||
+	    engine_body_read(w->engine, w->id, body, 0, SIZE_MAX, &out) != ERR_OK) {
+		printf("row %.*s instead of %s, or its body is not readable\n",
+		       (int)key.n, key.p, want);
+		w->is_good = false;
+	}
+	buf_done(&out);
+	return w->is_good;
+}
+
+/* Numbers 1..version without a hole, each with a whole body. */
+static enum err walk_account(void *arg, struct txn *t)
+{
+	struct walk *w = arg;
+	struct span v;
+	uint64_t version = 0;
+	if (txn_get(t, SPAN("version"), &v) == ERR_OK)
+		memcpy(&version, v.p, sizeof version);
+	enum err rc = txn_scan(t, SPAN("m"), SPAN("n"), walk_row, w);
+	if (rc != ERR_OK || w->n != version) {
+		printf("version %llu but %llu rows\n", (unsigned long long)version,
+		       (unsigned long long)w->n);
+		w->is_good = false;
+	}
+	return rc;
+}
+
+static int run_verify(const char *dir)
+{
+	struct workers *w = workers_new(1);
+	struct engine *e = open_engine(dir, w);
+	char line[200];
+	bool is_good = true;
+	size_t n = 0;
+	for (; fgets(line, sizeof line, stdin); n++) {
+		struct acked a;
+		is_good = (!parse(line, &a) || verify_line(e, &a)) && is_good;
+	}
+	for (unsigned i = 0; i < ACCOUNTS; i++) {
+		struct walk walk = { e, account_of(i), 0, true };
+		enum err rc = engine_read_now(e, walk.id, walk_account, &walk);
+		is_good = is_good && rc == ERR_OK && walk.is_good;
+	}
+	engine_close(e);
+	workers_free(w);
+	fprintf(stderr, "%zu acknowledged\n", n);
+	return is_good ? 0 : 1;
+}
+
+/* ---- a torn body ---- */
+
+/* Written, and the log as far as the system; nothing of the body is synced. */
+static int run_once(const char *dir)
+{
+	struct workers *w = workers_new(1);
+	struct lane l;
+	lane_init(&l, open_engine(dir, w), 1);
+	struct txn t;
+	put_body(&l, account_of(1), 1 << 20, 99);
+	txn_init(&t, l.engine, account_of(1));
+	if (plan(&l.e, &t) != ERR_OK || l.engine->kind->write(&t) != ERR_OK)
+		return 1;
+	l.number = 1;
+	print_ack(&l, 1, 1 << 20, 99);
+	_exit(0);
+}
+
+struct torn {
+	struct engine *engine;
+	struct body_id at[10];
+	struct account_id account;
+	size_t n;
+};
+
+static bool torn_body(void *arg, struct account_id a, struct body_id id)
+{
+	struct torn *t = arg;
+	t->account = a;
+	t->at[t->n++] = id;
+	return t->n < 10;
+}
+
+struct drop {
+	struct lane lane;
+	struct torn *torn;
+};
+
+static struct torn *torn_of_op(struct engine_op *e)
+{
+	struct lane *l = TASK_OWNER(e, struct lane, e);
+	return TASK_OWNER(l, struct drop, lane)->torn;
+}
+
+static enum err drop_plan(struct engine_op *e, struct txn *t)
+{
+	struct torn *torn = torn_of_op(e);
+	for (size_t i = 0; i < torn->n; i++)
+		txn_body_drop(t, torn->at[i]);
+	return ERR_OK;
+}
+
+static int run_torn(const char *dir, bool is_drop)
+{
+	struct workers *w = workers_new(1);
+	struct torn t = { .engine = open_engine(dir, w) };
+	struct drop d = { .torn = &t };
+	engine_torn(t.engine, torn_body, &t);
+	for (size_t i = 0; i < t.n; i++) {
+		struct buf out = { 0 };
+		printf("torn: %s\n",
+		       err_text(engine_body_read(t.engine, t.account, t.at[i], 0,
+						 SIZE_MAX, &out)));
+		buf_done(&out);
+	}
+	if (is_drop && t.n > 0) {
+		lane_init(&d.lane, t.engine, 1);
+		d.lane.e = (struct engine_op){ .account = t.account, .plan = drop_plan };
+		d.lane.e.op = (struct op){
+			.home = &d.lane.home, .done = done, .owner = &d.lane, .free = keep
+		};
+		engine_run(t.engine, &d.lane.e);
+	}
+	engine_close(t.engine);
+	workers_free(w);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "write") == 0)
+		return run_write(argv[2], strtoull(argv[3], NULL, 10));
+	if (argc == 3 && strcmp(argv[1], "verify") == 0)
+		return run_verify(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "once") == 0)
+		return run_once(argv[2]);
+	if (argc >= 3 && strcmp(argv[1], "torn") == 0)
+		return run_torn(argv[2], argc == 4);
+	fprintf(stderr, "usage: crash_writer write|verify|once|torn DIR\n");
+	return 2;
+}
