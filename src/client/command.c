@@ -85,7 +85,7 @@ static void scan(struct client_cmd *cmd)
 	cmd->scanned = cmd->text.n;
 }
 
-void cmd_wait(struct client_cmd *cmd)
+void client_cmd_wait(struct client_cmd *cmd)
 {
 	scan(cmd);
 	add_mark(cmd, cmd->text.n, -1, 0);

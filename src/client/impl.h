@@ -114,7 +114,7 @@ struct client_cmd *cmd_new(struct client *c, enum role role,
 			   const struct client_calls *calls, void *arg);
 void cmd_send(struct client_cmd *cmd);
 /* "+" must come before what is printed next. */
-void cmd_wait(struct client_cmd *cmd);
+void client_cmd_wait(struct client_cmd *cmd);
 void cmd_pump(struct client *c);
 void cmd_continue(struct client *c, struct span text);
 /* A tagged reply. */

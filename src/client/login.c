@@ -232,7 +232,7 @@ static void send_auth(struct client *c)
 		buf_putc(&cmd->text, ' ');
 	} else {
 		buf_puts(&cmd->text, "\r\n");
-		cmd_wait(cmd);
+		client_cmd_wait(cmd);
 	}
 	put_plain(c, &cmd->text);
 	cmd_send(cmd);
