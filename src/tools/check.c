@@ -6,12 +6,11 @@
 #include "tools/site.h"
 #include "tools/subcommand.h"
 
-static const char help[] = "usage: mailstile check DIR\n\n"
-			   "Checks the configuration, the certificate, the user table "
-			   "and every invariant of the\n"
-			   "store. Changes nothing; may run beside the server. Prints a "
-			   "line for each fault and\n"
-			   "exits with 1 if there is one.\n";
+static const char help[] =
+    "usage: mailstile check DIR\n\n"
+    "Checks the configuration, the certificate, the user table and every\n"
+    "invariant of the store. Changes nothing; may run beside the server. Prints\n"
+    "a line for each fault and exits with 1 if there is one.\n";
 
 enum { WORKERS = 2 };
 
@@ -106,10 +105,8 @@ static int run(int argc, char **argv)
 	struct buf why = { 0 };
 	const char *dir;
 	size_t n;
-	if (!tool_options(argc, argv, options, &dir, 1, 1, &n, &why)) {
-		int rc = tool_usage(&cmd_check, "%.*s", (int)why.n, buf_span(&why).p);
-		buf_done(&why);
-		return rc;
+	if (!tool_options(argc, argv, options, &dir, "DIR", 1, &n, &why)) {
+		return tool_usage_buf(&cmd_check, &why);
 	}
 	if (config_load(dir, &c.config, &why) != ERR_OK) {
 		fault_buf(&c, &why);

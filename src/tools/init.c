@@ -14,15 +14,15 @@
 
 static const char help[] =
     "usage: mailstile init DIR [options]\n\n"
-    "Makes a site in DIR, which must be empty or absent: mailstile.yaml, a self-signed\n"
-    "certificate (ECDSA P-256) and a user table with one administrator.\n\n"
+    "Makes a site in DIR, which must be empty or absent: mailstile.yaml, a\n"
+    "self-signed certificate (ECDSA P-256) and a user table with one\n"
+    "administrator.\n\n"
     "  --imap PORT           IMAP with STARTTLS (1143)\n"
     "  --imaps PORT          IMAP with TLS from the first byte (1993)\n"
     "  --listen ADDRESS      where to listen (127.0.0.1)\n"
     "  --admin NAME          the administrator (admin)\n"
-    "  --password-file FILE  his password, the first line of FILE; \"-\" is standard "
-    "input;\n"
-    "                        without it one is made at random and printed once\n"
+    "  --password-file FILE  his password, the first line of FILE (\"-\": standard\n"
+    "                        input); without it one is made and printed once\n"
     "  --plaintext-login     clients on a loopback address may log in without TLS\n";
 
 enum { CERTIFICATE_DAYS = 825 };
@@ -185,7 +185,7 @@ static int make_site(struct site *s)
 	if (was_made)
 		tool_password_make(&password);
 	else if (!tool_password_file(s->password_file, &password, &s->why))
-		return tool_fail(&cmd_init, "%.*s", (int)s->why.n, buf_span(&s->why).p);
+		return tool_fail_buf(&cmd_init, &s->why);
 	bool has_folder = make_folder(s);
 	bool is_ok = has_folder && make_users(s, buf_span(&password)) &&
 		     make_certificate(s) && make_config(s);
@@ -194,8 +194,7 @@ static int make_site(struct site *s)
 	else if (has_folder)
 		remove_all(s);
 	buf_done(&password);
-	return is_ok ? EXIT_DONE
-		     : tool_fail(&cmd_init, "%.*s", (int)s->why.n, buf_span(&s->why).p);
+	return is_ok ? EXIT_DONE : tool_fail_buf(&cmd_init, &s->why);
 }
 
 static int run(int argc, char **argv)
@@ -213,10 +212,11 @@ static int run(int argc, char **argv)
 	};
 	size_t n;
 	struct user_name name;
-	if (!tool_options(argc, argv, options, &s.dir, 1, 1, &n, &s.why))
-		return tool_usage(&cmd_init, "%.*s", (int)s.why.n, buf_span(&s.why).p);
+	if (!tool_options(argc, argv, options, &s.dir, "DIR", 1, &n, &s.why))
+		return tool_usage_buf(&cmd_init, &s.why);
 	if (!port_of(imap, 1143, &s.wish.imap) || !port_of(imaps, 1993, &s.wish.imaps))
-		return tool_usage(&cmd_init, "A port is a number from 1 to 65535, or 0 for any.");
+		return tool_usage(&cmd_init,
+				  "A port is a number from 1 to 65535, or 0 for any.");
 	if (s.wish.imap && s.wish.imap == s.wish.imaps)
 		return tool_usage(&cmd_init, "--imap and --imaps want different ports.");
 	if (user_name_make(span_str(s.admin), &name) != ERR_OK)

@@ -5,10 +5,7 @@
 #include "tools/subcommand.h"
 
 static const struct subcommand *const commands[] = {
-	&cmd_init, &cmd_serve, &cmd_user, &cmd_check,
-#ifdef MAILSTILE_ACT
-	&cmd_act,
-#endif
+	&cmd_init, &cmd_serve, &cmd_user, &cmd_check, &cmd_act,
 };
 
 static const struct subcommand *find(const char *name)

@@ -35,6 +35,20 @@ int tool_usage(const struct subcommand *c, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+int tool_fail_buf(const struct subcommand *c, struct buf *why)
+{
+	int status = tool_fail(c, "%.*s", (int)why->n, why->n ? buf_span(why).p : "");
+	buf_done(why);
+	return status;
+}
+
+int tool_usage_buf(const struct subcommand *c, struct buf *why)
+{
+	int status = tool_usage(c, "%.*s", (int)why->n, why->n ? buf_span(why).p : "");
+	buf_done(why);
+	return status;
+}
+
 /* ---- options ---- */
 
 static const struct tool_option *find_option(const struct tool_option *o,
@@ -77,7 +91,7 @@ static bool take_option(int argc, char **argv, int *i, const struct tool_option 
 }
 
 bool tool_options(int argc, char **argv, const struct tool_option *options,
-		  const char **word, size_t min, size_t max, size_t *ret_words,
+		  const char **word, const char *needed, size_t max, size_t *ret_words,
 		  struct buf *why)
 {
 	size_t n = 0;
@@ -98,9 +112,8 @@ bool tool_options(int argc, char **argv, const struct tool_option *options,
 			word[n++] = argv[i];
 		}
 	}
-	if (n < min) {
-		buf_puts(why,
-			 n ? "An argument is missing." : "The arguments are missing.");
+	if (n == 0 && needed) {
+		buf_printf(why, "%s is missing.", needed);
 		return false;
 	}
 	*ret_words = n;

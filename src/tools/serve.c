@@ -15,11 +15,11 @@
 #include "tools/site.h"
 #include "tools/subcommand.h"
 
-static const char help[] = "usage: mailstile serve DIR\n\n"
-			   "Serves the site in DIR, in the foreground. The log goes to "
-			   "standard error, a JSON object\n"
-			   "a line. SIGTERM ends it cleanly; SIGHUP reloads certificate, "
-			   "users, policy and log level.\n";
+static const char help[] =
+    "usage: mailstile serve DIR\n\n"
+    "Serves the site in DIR, in the foreground. The log goes to standard error,\n"
+    "a JSON object a line. SIGTERM ends it cleanly; SIGHUP reloads certificate,\n"
+    "users and policy.\n";
 
 enum { GRACE_MS = 10000, LOOK_MS = 1000 };
 
@@ -266,7 +266,7 @@ static int serve(struct serving *s, struct buf *why)
 	raise_descriptors();
 	if (open_all(s, why) != ERR_OK) {
 		close_all(s);
-		return tool_fail(&cmd_serve, "%.*s", (int)why->n, buf_span(why).p);
+		return tool_fail_buf(&cmd_serve, why);
 	}
 	note_start(s);
 	note_listening(s);
@@ -287,10 +287,10 @@ static int run(int argc, char **argv)
 	struct buf why = { 0 };
 	size_t n;
 	int status;
-	if (!tool_options(argc, argv, options, &s.dir, 1, 1, &n, &why)) {
-		status = tool_usage(&cmd_serve, "%.*s", (int)why.n, buf_span(&why).p);
+	if (!tool_options(argc, argv, options, &s.dir, "DIR", 1, &n, &why)) {
+		status = tool_usage_buf(&cmd_serve, &why);
 	} else if (config_load(s.dir, &s.config, &why) != ERR_OK) {
-		status = tool_fail(&cmd_serve, "%.*s", (int)why.n, buf_span(&why).p);
+		status = tool_fail_buf(&cmd_serve, &why);
 	} else {
 		s.log.level = s.config->log_level;
 		status = serve(&s, &why);

@@ -28,6 +28,9 @@ int tool_fail(const struct subcommand *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int tool_usage(const struct subcommand *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same with a sentence in a buffer, which is emptied. */
+int tool_fail_buf(const struct subcommand *c, struct buf *why);
+int tool_usage_buf(const struct subcommand *c, struct buf *why);
 
 /* ---- options: "--name VALUE", "--name=VALUE", "--name"; "--" ends them ---- */
 
@@ -38,12 +41,12 @@ struct tool_option {
 };
 
 /*
- * Sorts argv[1..] into options and words. `word` has room for `max`; fewer than
- * `min` words or more than `max` are an error. Returns false, and in `why` a
- * sentence, when the command line is wrong.
+ * Sorts argv[1..] into options and words. `word` has room for `max`; more are an
+ * error, and none is one if `needed` says what it would be ("DIR"; NULL: fine).
+ * Returns false, and in `why` a sentence, when the command line is wrong.
  */
 bool tool_options(int argc, char **argv, const struct tool_option *options,
-		  const char **word, size_t min, size_t max, size_t *ret_words,
+		  const char **word, const char *needed, size_t max, size_t *ret_words,
 		  struct buf *why);
 
 /* Passwords of people: asked for on the terminal, twice. Otherwise a sentence in `why`.

@@ -11,25 +11,22 @@
 #include "tools/subcommand.h"
 
 static const char help[] =
-    "usage: mailstile user add DIR [NAME] [--admin] [--password-file FILE | "
-    "--no-password]\n"
+    "usage: mailstile user add DIR [NAME] [--admin]\n"
+    "                           [--password-file FILE | --no-password]\n"
     "       mailstile user passwd DIR NAME [--password-file FILE | --no-password]\n"
     "       mailstile user del DIR NAME\n"
     "       mailstile user list DIR [PATTERN]\n\n"
     "Works while the server runs, which takes over the change at once.\n\n"
-    "add     adds NAME; without NAME the names on standard input, one a line, which have "
-    "no\n"
-    "        password unless --password-file gives all of them one\n"
+    "add     adds NAME; without NAME the names on standard input, one a line,\n"
+    "        without passwords unless --password-file gives all of them one\n"
     "passwd  changes the password\n"
-    "del     deletes the user. The mail stays in the store, but a user of the same name "
-    "added\n"
-    "        later does not see it\n"
-    "list    prints name, role and whether there is a password, separated by tabs\n\n"
-    "  --password-file FILE  the password is the first line of FILE (\"-\": standard "
-    "input);\n"
-    "                        without it, it is asked for on the terminal\n"
+    "del     deletes the user. The mail stays in the store, but a user of the\n"
+    "        same name added later does not see it\n"
+    "list    prints name, role and whether there is a password, tab-separated\n\n"
+    "  --password-file FILE  the password is the first line of FILE (\"-\": standard\n"
+    "                        input); without it, it is asked for on the terminal\n"
     "  --no-password         cannot log in himself; administrators may act for him\n"
-    "  --admin               an administrator: may act for others as the policy says\n";
+    "  --admin               an administrator: acts for others as the policy says\n";
 
 struct job {
 	const char *verb, *dir, *name, *password_file;
@@ -41,7 +38,7 @@ struct job {
 
 static int fail(struct job *j)
 {
-	return tool_fail(&cmd_user, "%.*s", (int)j->why.n, buf_span(&j->why).p);
+	return tool_fail_buf(&cmd_user, &j->why);
 }
 
 static const char *why_not(enum err rc)
@@ -260,10 +257,9 @@ static int run(int argc, char **argv)
 	};
 	const char *word[3] = { 0 };
 	size_t n;
-	if (!tool_options(argc, argv, options, word, 1, 3, &n, &j.why)) {
-		int rc = tool_usage(&cmd_user, "%.*s", (int)j.why.n, buf_span(&j.why).p);
-		buf_done(&j.why);
-		return rc;
+	if (!tool_options(argc, argv, options, word,
+			  "What to do (add, passwd, del or list)", 3, &n, &j.why)) {
+		return tool_usage_buf(&cmd_user, &j.why);
 	}
 	j.verb = word[0];
 	j.dir = word[1];
