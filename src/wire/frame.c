@@ -99,7 +99,8 @@ static bool starts_as_status(struct span in)
 
 static bool is_status(const struct frame *f, struct span in)
 {
-	return f->role == FRAME_RESPONSES && f->is_first_line && starts_as_status(in);
+	return f->role == FRAME_RESPONSES && f->is_first_line &&
+	       starts_as_status(span_sub(in, 0, f->scanned));
 }
 
 /* The LF at f->scanned - 1 ends a line. */

@@ -1,0 +1,28 @@
+/* Search programs: what was read, written and read again is the same. */
+#include "fuzz_wire.h"
+#include "wire/search.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct arena *a = arena_new(NULL);
+	struct cursor c = cursor_of(span_of(data, size), false, a);
+	struct search_program p, again;
+	struct buf b = { 0 };
+
+	if (cursor_search(&c, 31, &p)) {
+		struct emit_mode m = { .utf8 = size & 1, .literal = EMIT_CLIENT_PLUS };
+
+		emit_search(&b, m, &p);
+		c = cursor_of(buf_span(&b), false, a);
+		MUST(cursor_search(&c, 31, &again));
+		MUST(cursor_rest_empty(&c));
+		MUST(search_equal(p.root, again.root));
+		MUST(p.returns == again.returns && p.has_return == again.has_return);
+		MUST(p.needs == again.needs && p.n_nodes == again.n_nodes);
+		MUST(span_eq(p.charset, again.charset));
+	}
+	MUST_BE_SANE(&c);
+	buf_done(&b);
+	arena_free(a);
+	return 0;
+}
