@@ -3,6 +3,8 @@
 
 #include "mail/mime.h"
 
+#define NAME_LOOK 512 /* bytes of a name with "@" in it, looked for its "<" */
+
 /* The text before "<", "@", ":" or the end of an address, read in two ways. */
 struct words {
 	struct buf phrase;	/* words with one space between: a display name */
@@ -281,13 +283,19 @@ static void take_bare(struct parser *p, struct span whole)
 {
 	struct words *w = &p->words;
 	struct address addr = { .kind = ADDRESS_MAILBOX };
+	struct span behind;
 
 	addr.mailbox = keep(p, buf_span(&w->local));
 	if (w->before_local > 0)
 		addr.name = keep(p, span_sub(buf_span(&w->phrase), 0, w->before_local));
 	skip(p, 1);
 	addr.host = take_domain(p);
+	use_comment(p, &addr);
+	behind = p->in;
+	/* a bounded look, as it may be repeated at each of the next words */
+	p->in = span_sub(behind, 0, NAME_LOOK);
 	skip_rest(p, ",;<");
+	p->in = span_sub(behind, (size_t)(p->in.p - behind.p), behind.n);
 	if (next(p) == '<') {
 		/* joe@example.org <joe@example.org> */
 		size_t n = (size_t)(p->in.p - whole.p);
@@ -295,7 +303,11 @@ static void take_bare(struct parser *p, struct span whole)
 		take_angle(p, span_trim(span_sub(whole, 0, n)));
 		return;
 	}
-	use_comment(p, &addr);
+	/* "a@example.org b@example.org": the comma was forgotten */
+	if (behind.n > 0 && (behind.p[0] == '"' || lex_is_atext(behind.p[0])))
+		p->in = behind;
+	else
+		skip_rest(p, ",;");
 	emit(p, addr);
 }
 
@@ -347,7 +359,8 @@ static void take_one(struct parser *p)
 	}
 	if (next(p) == ';')
 		end_group(p);
-	skip(p, 1);
+	if (next_is(p, ",;"))
+		skip(p, 1);
 }
 
 void address_parse(struct arena *a, struct span value, struct address_list *list)

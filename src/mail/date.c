@@ -175,6 +175,10 @@ static void take_word(struct reading *r, struct span *in)
 
 	if (month > 0 && r->month < 0) {
 		r->month = month;
+	} else if (span_ieq(word, SPAN("PM")) && r->hour >= 0 && r->hour < 12) {
+		r->hour += 12;
+	} else if (span_ieq(word, SPAN("AM")) && r->hour == 12) {
+		r->hour = 0;
 	} else if (r->hour >= 0 && !r->has_zone && zone_of(word, &zone)) {
 		r->zone = zone;
 		r->has_zone = true;

@@ -158,16 +158,21 @@ static bool take_param(struct arena *a, struct span *in, struct mime_param *ret_
 	return true;
 }
 
+/* The ";" between parameters is forgotten often enough to do without. */
 static void take_params(struct arena *a, struct span *in, struct mime_value *v)
 {
 	struct mime_param found[MIME_MAX_PARAMS];
 	size_t n = 0;
 
-	skip_to_semicolon(in);
 	while (in->n > 0 && n < MIME_MAX_PARAMS) {
-		if (take_param(a, in, &found[n]))
+		struct span after = *in;
+
+		if (take_param(a, &after, &found[n])) {
+			*in = after;
 			n++;
-		skip_to_semicolon(in);
+		} else {
+			skip_to_semicolon(in);
+		}
 	}
 	v->params = arena_array(a, n, sizeof *v->params);
 	v->n_params = n;

@@ -76,6 +76,8 @@ static void broken_forms_that_mail_has_are_read(void **state)
 	assert_date("Tue, 1 Jan 2001 0:0:0 GMT", 978307200, 11323);
 	assert_date("Mon, 1 Jan 2001 00:00:00 +01:00", 978303600, 11323);
 	assert_date("1 Jan 2001", 978307200, 11323);
+	assert_date("Wed 29 May 2019 06:09:22 PM EDT", 1559167762, 18045);
+	assert_date("1 Jan 2001 12:00:00 AM", 978307200, 11323);
 	assert_date("31 Dec 2016 23:59:60 +0000", 1483228800, 17166);
 }
 

@@ -50,6 +50,7 @@ static void bad_parameters_are_left_out(void **state)
 	assert_type("a/b; broken; =bad; ok=1;;; x=a/b; boundary==_x",
 		    "a/b|ok=1|x=a/b|boundary==_x");
 	assert_type("a/b garbage; x=1", "a/b|x=1");
+	assert_type("a/b\r\n\tx=1 y=\"2\"z=3 w", "a/b|x=1|y=2|z=3");
 }
 
 static void without_type_and_subtype_there_is_none(void **state)
