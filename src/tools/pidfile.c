@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -32,27 +33,38 @@ struct stamp stamp_of(const char *path)
 					      (uint64_t)st.st_mtim.tv_nsec };
 }
 
+/* Whether `path` still names what `fd` is: the last server may just have removed it. */
+static bool is_there(const char *path, int fd)
+{
+	struct stat named, open_one;
+	return stat(path, &named) == 0 && fstat(fd, &open_one) == 0 &&
+	       named.st_ino == open_one.st_ino && named.st_dev == open_one.st_dev;
+}
+
 enum err pidfile_take(const char *dir, int *ret_fd, struct buf *ret_why)
 {
 	struct path p = path_in(dir);
-	int fd = open(p.text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0) {
-		buf_printf(ret_why, "Cannot open %s: %s.", p.text, strerror(errno));
+	for (;;) {
+		int fd = open(p.text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		bool is_locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+		if (is_locked && is_there(p.text, fd)) {
+			*ret_fd = fd;
+			pidfile_say(fd, (struct stamp){ 0, 0 });
+			return ERR_OK;
+		}
+		int fault = errno;
+		if (fd >= 0)
+			close(fd);
+		if (is_locked)
+			continue;
+		if (fd >= 0 && fault == EWOULDBLOCK) {
+			buf_printf(ret_why, "A server runs on %s already.", dir);
+			return ERR_BUSY;
+		}
+		buf_printf(ret_why, "Cannot %s %s: %s.", fd < 0 ? "open" : "lock", p.text,
+			   strerror(fault));
 		return ERR_IO;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		bool is_busy = errno == EWOULDBLOCK;
-		if (is_busy)
-			buf_printf(ret_why, "A server runs on %s already.", dir);
-		else
-			buf_printf(ret_why, "Cannot lock %s: %s.", p.text,
-				   strerror(errno));
-		close(fd);
-		return is_busy ? ERR_BUSY : ERR_IO;
-	}
-	*ret_fd = fd;
-	pidfile_say(fd, (struct stamp){ 0, 0 });
-	return ERR_OK;
 }
 
 void pidfile_say(int fd, struct stamp users)
