@@ -255,7 +255,8 @@ class Matcher:
             self.ordered(w[:1], g[:1])
             if len(w) != 2:
                 raise Mismatch("no list")
-            self.pairs(w[1], g[1])
+            if w[1] is not ANY:
+                self.pairs(w[1], g[1])
         else:
             self.ordered(w, g)
 

@@ -354,6 +354,7 @@ def normalise(data, user):
 
 
 def begin(script, conn, user):
+    conn.tags = 0
     if script.user != "none":
         conn.login(user)
 
@@ -417,7 +418,9 @@ def main():
     failed = 0
     with Site(pool=300, configure=PATIENT) as site:
         for path in args.files or transcripts():
-            for how in args.how.split(",") if args.how else Transcript(path).how:
+            for how in Transcript(path).how:
+                if args.how and how not in args.how.split(","):
+                    continue
                 try:
                     check(path, site, how, args.verbose)
                 except AssertionError as e:
