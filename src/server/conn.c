@@ -14,7 +14,7 @@
 #include "server/report.h"
 #include "server/selected.h"
 
-enum { HANDSHAKE_MS = 30000, LINGER_MS = 5000, INPUTS_A_TURN = 64 };
+enum { HANDSHAKE_MS = 30000, LINGER_MS = 5000, BUSY_MS = 1000, INPUTS_A_TURN = 64 };
 
 static void conn_pump(struct conn *c);
 
@@ -122,13 +122,22 @@ void conn_fail(struct conn *c, const char *bye)
 	conn_end(c);
 }
 
+/* Whether the command in hand goes on without anything from the peer. */
+static bool is_in_flight(const struct conn *c)
+{
+	if (!c->cmd)
+		return false;
+	switch (c->cmd->wait) {
+	case WAIT_LINE:
+	case WAIT_LITERAL:
+	case WAIT_CHANGE: return false;
+	default: return true;
+	}
+}
+
 void conn_bye(struct conn *c, const char *text)
 {
-	bool in_flight = c->cmd &&
-			 (c->cmd->wait == WAIT_OP || c->cmd->wait == WAIT_DRAIN ||
-			  c->cmd->wait == WAIT_TIMER);
-
-	if (in_flight || c->is_pumping)
+	if (is_in_flight(c) || c->is_pumping)
 		c->bye_text = text;
 	else
 		conn_fail(c, text);
@@ -138,32 +147,55 @@ void conn_bye(struct conn *c, const char *text)
 
 static void on_deadline(void *arg);
 
-static void set_deadline(struct conn *c)
+/* What is left of the time to log in, which runs from the greeting or from
+ * UNAUTHENTICATE, whatever is sent meanwhile. */
+static uint64_t login_left_ms(const struct conn *c)
 {
 	const struct server_limits *l = &c->server->config.limits;
-	uint64_t ms = l->idle_ms;
+	uint64_t end = c->epoch ? c->session->started_ms + l->switch_ms
+				: c->started_ms + l->prelogin_ms;
+	uint64_t now = clock_mono_ms();
 
-	if (c->session->state == IN_NOT_AUTH)
-		ms = c->epoch ? l->switch_ms : l->prelogin_ms;
+	return end > now ? end - now : 0;
+}
+
+/* Output waits: a peer that sends but does not read must not put the end off. */
+static void set_stuck_deadline(struct conn *c)
+{
+	uint64_t raw_out = net_counters(c->net).raw_out;
+
+	if (c->is_stuck && raw_out == c->stuck_raw_out)
+		return;
+	c->is_stuck = true;
+	c->stuck_raw_out = raw_out;
+	net_timer_start(c->home->loop, &c->deadline,
+			c->server->config.limits.slow_peer_ms, on_deadline, c);
+}
+
+static void set_deadline(struct conn *c)
+{
+	uint64_t ms = c->server->config.limits.idle_ms;
+
 	if (net_queued(c->net)) {
-		c->stuck_raw_out = net_counters(c->net).raw_out;
-		ms = l->slow_peer_ms;
+		set_stuck_deadline(c);
+		return;
 	}
+	c->is_stuck = false;
+	if (c->session->state == IN_NOT_AUTH)
+		ms = login_left_ms(c);
 	net_timer_start(c->home->loop, &c->deadline, ms, on_deadline, c);
 }
 
 static void on_deadline(void *arg)
 {
 	struct conn *c = arg;
-	bool is_busy = c->cmd && (c->cmd->wait == WAIT_OP || c->cmd->wait == WAIT_TIMER);
-
 	if (net_queued(c->net)) {
-		if (net_counters(c->net).raw_out == c->stuck_raw_out)
+		if (c->is_stuck && net_counters(c->net).raw_out == c->stuck_raw_out)
 			conn_abort(c);
 		else
 			set_deadline(c);
-	} else if (is_busy) {
-		set_deadline(c);
+	} else if (is_in_flight(c)) {
+		net_timer_start(c->home->loop, &c->deadline, BUSY_MS, on_deadline, c);
 	} else {
 		conn_fail(c, "You were silent for too long; connect again.");
 	}
@@ -230,7 +262,6 @@ static void finish(struct conn *c, enum verdict verdict)
 	if (cmd->has_literal)
 		refuse_literal(c, &cmd->literal);
 	c->cmd = NULL;
-	c->is_text_due = false;
 	cmd_free(cmd);
 	if (verdict == CMD_CLOSE)
 		conn_end(c);
@@ -252,10 +283,14 @@ static void start_wait(struct conn *c)
 {
 	struct cmd *cmd = c->cmd;
 
+	/* What was in flight when BYE was asked for is over. */
+	if (c->bye_text && !is_in_flight(c)) {
+		conn_fail(c, c->bye_text);
+		return;
+	}
 	switch (cmd->wait) {
 	case WAIT_LITERAL:
 		c->literal_left = cmd->literal.bytes;
-		c->is_text_due = true;
 		if (cmd->literal.sync)
 			continuation(cmd, SPAN("Ready for the literal."));
 		break;

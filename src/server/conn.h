@@ -72,12 +72,12 @@ struct conn {
 	uint64_t switch_window_ms; /* start of the current minute */
 	unsigned switches;	   /* in it */
 	uint64_t literal_left;	   /* of the literal being streamed */
-	bool is_text_due;	   /* behind a streamed literal: the command goes on */
 	bool is_literal_held;	   /* the command takes no more now */
 	bool is_pumping, is_closing, is_posted, is_greeted, has_address_slot;
 	const char *bye_text;	   /* to be said when the running command has ended */
 	struct net_timer deadline; /* silence, or output that is not read */
-	uint64_t stuck_raw_out;	   /* what had gone out when the deadline was set */
+	bool is_stuck;		   /* the deadline is for output that is not read */
+	uint64_t stuck_raw_out;	   /* what had gone out when it was set */
 	struct net_timer sleep;	   /* cmd_sleep */
 	struct task again; /* CMD_YIELD, or a long pipeline: other connections first */
 	struct cmd *cmd;   /* the running command */

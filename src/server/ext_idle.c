@@ -21,6 +21,9 @@ static enum verdict run(struct cmd *cmd)
 		return wait(cmd);
 	}
 	if (!cmd->line.p) {
+		/* A client that does not read is told later, and then all at once. */
+		if (cmd_must_drain(cmd))
+			return cmd_drain(cmd, IDLING);
 		report(cmd);
 		return wait(cmd);
 	}

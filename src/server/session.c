@@ -101,9 +101,11 @@ bool session_login(struct session *s, const struct auth_identity *who,
 {
 	struct conn *c = s->conn;
 
-	arena_defer(s->arena, account_drop, account);
-	if (!slots_acquire(c->server->sessions, auth_account(who)))
+	if (!slots_acquire(c->server->sessions, auth_account(who))) {
+		account_unref(account);
 		return false;
+	}
+	arena_defer(s->arena, account_drop, account);
 	s->who = *who;
 	arena_defer(s->arena, slot_drop, s);
 	s->account = account;
