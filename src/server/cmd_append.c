@@ -3,6 +3,7 @@
  * 4315; literal8 of RFC 3516). Messages stream to the store as they arrive.
  */
 #include "base/clock.h"
+#include "server/mailbox_name.h"
 #include "server/reply.h"
 #include "wire/date.h"
 #include "wire/flags.h"
@@ -18,6 +19,7 @@ struct append_state {
 	struct append_item *item;
 	size_t n, cap;	  /* complete ones; room */
 	bool has_partial; /* item[n] is being fed */
+	bool has_nul;	  /* where none may be */
 };
 
 static void state_done(void *arg)
@@ -37,6 +39,9 @@ static bool feed(struct cmd *cmd, struct span bytes)
 {
 	struct append_state *st = cmd->state;
 
+	/* CHAR8 has no NUL; literal8 may hold it (RFC 9051 section 9). */
+	if (!cmd->literal.literal8 && bytes.n && memchr(bytes.p, '\0', bytes.n))
+		st->has_nul = true;
 	return incoming_feed(st->item[st->n].body, bytes);
 }
 
@@ -123,7 +128,7 @@ static enum verdict parse(struct cmd *cmd)
 	st->cmd = cmd;
 	arena_defer(cmd->arena, state_done, st);
 	cursor_sp(&cmd->cur);
-	st->path = cursor_mailbox(&cmd->cur);
+	st->path = mailbox_name(cmd);
 	if (cmd->cur.bad)
 		return reply_syntax(cmd);
 	/* Said before the client sends its bytes. */
@@ -139,6 +144,8 @@ static enum verdict message_in(struct cmd *cmd)
 
 	st->has_partial = false;
 	st->n++;
+	if (st->has_nul)
+		return reply_bad(cmd, "The message has a NUL: send it as literal8, ~{n}.");
 	if (cmd->has_literal)
 		return message(cmd);
 	if (!cursor_end(&cmd->cur))

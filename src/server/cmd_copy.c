@@ -1,5 +1,6 @@
 /* COPY and MOVE with their UID forms (RFC 9051 sections 6.4.7, 6.4.8; RFC 6851; COPYUID
  * of RFC 4315). */
+#include "server/mailbox_name.h"
 #include "server/reply.h"
 #include "server/selected.h"
 
@@ -50,7 +51,7 @@ static enum verdict run(struct cmd *cmd, bool move)
 	cursor_sp(&cmd->cur);
 	cursor_sequence_set(&cmd->cur, &set);
 	cursor_sp(&cmd->cur);
-	path = cursor_mailbox(&cmd->cur);
+	path = mailbox_name(cmd);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	if (move && sel->read_only)

@@ -3,6 +3,7 @@
  * LIST-STATUS RFC 5819, SPECIAL-USE RFC 6154, CHILDREN RFC 3348).
  */
 #include "server/list_line.h"
+#include "server/mailbox_name.h"
 #include "server/reply.h"
 #include "server/status_line.h"
 #include "wire/list.h"
@@ -114,6 +115,14 @@ static bool is_wanted(const struct list_state *st, size_t i, bool *ret_childinfo
 	return is_selected(st, n) || *ret_childinfo;
 }
 
+/* Such a pattern stops at one level: what is subscribed below shows in its parent. */
+static bool ends_at_level(const struct list_state *st)
+{
+	struct span p = st->args.patterns[0];
+
+	return p.n && p.p[p.n - 1] == '%';
+}
+
 /* LSUB "%" names a level above subscribed ones with \Noselect (RFC 3501 section 6.3.9).
  */
 static void lsub_line(struct cmd *cmd, struct list_state *st, size_t i)
@@ -122,10 +131,18 @@ static void lsub_line(struct cmd *cmd, struct list_state *st, size_t i)
 	struct name bare = { .path = n->path, .flags = n->flags };
 	bool is_parent = !(n->flags & NAME_SUBSCRIBED);
 
-	if (!matches(st, n->path) || (is_parent && !has_selected_below(st, i)))
+	if (!matches(st, n->path) || (is_parent && !(ends_at_level(st) && has_selected_below(st, i))))
 		return;
 	list_line(cmd, "LSUB", &bare,
 		  is_parent || !(n->flags & NAME_EXISTS) ? LIST_NOSELECT : 0, false);
+}
+
+/* Not of a name that is there for what lies below it alone (RFC 5819 section 2). */
+static bool wants_status(const struct list_state *st, size_t i)
+{
+	const struct name *n = &st->names->at[i];
+
+	return (n->flags & NAME_EXISTS) && matches(st, n->path) && is_selected(st, n);
 }
 
 static void one_line(struct cmd *cmd, struct list_state *st, size_t i)
@@ -136,7 +153,7 @@ static void one_line(struct cmd *cmd, struct list_state *st, size_t i)
 	if (!is_wanted(st, i, &childinfo))
 		return;
 	list_line(cmd, "LIST", n, attrs_of(cmd, st, n), childinfo);
-	if (st->status_at < st->n_status && (n->flags & NAME_EXISTS)) {
+	if (st->status_at < st->n_status && wants_status(st, i)) {
 		const struct mailbox_status *s = &st->status[st->status_at++];
 
 		if (s->exists)
@@ -164,12 +181,10 @@ static enum verdict ask_status(struct cmd *cmd)
 {
 	struct list_state *st = cmd->state;
 	size_t n = 0;
-	bool childinfo;
 
 	st->ids = arena_array(cmd->arena, st->names->n, sizeof *st->ids);
 	for (size_t i = 0; i < st->names->n; i++)
-		if (is_wanted(st, i, &childinfo) &&
-		    (st->names->at[i].flags & NAME_EXISTS))
+		if (wants_status(st, i))
 			st->ids[n++] = st->names->at[i].mailbox;
 	return cmd_wait(cmd, STATUS,
 			mailbox_status(cmd->session->account, st->ids, n, cmd_to(cmd)));
@@ -192,6 +207,8 @@ static enum verdict status_came(struct cmd *cmd)
 /* Reference and pattern are one pattern, read together (RFC 9051 section 6.3.9). */
 static void join_reference(struct cmd *cmd, struct list_args *args)
 {
+	for (size_t i = 0; i < args->n_patterns; i++)
+		args->patterns[i] = mailbox_name_normal(cmd->arena, args->patterns[i]);
 	if (args->reference.n == 0)
 		return;
 	for (size_t i = 0; i < args->n_patterns; i++) {

@@ -1,5 +1,6 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 sections 6.3.4 to 6.3.8; RFC
  * 6154 USE). */
+#include "server/mailbox_name.h"
 #include "server/reply.h"
 #include "wire/list.h"
 
@@ -13,9 +14,11 @@ static struct span without_slash(struct span path)
 	return path;
 }
 
-/* CREATE x (USE (\Sent)): the bits of enum special_use are those of wire/list.h, lower.
+/*
+ * CREATE x (USE (\Sent)). The bits of enum special_use are those of wire/list.h, lower.
+ * `ret_unknown`: an attribute is well formed but not one of ours.
  */
-static bool parse_use(struct cmd *cmd, unsigned *ret_use)
+static bool parse_use(struct cmd *cmd, unsigned *ret_use, bool *ret_unknown)
 {
 	struct wire_params params;
 	const struct wire_param *use;
@@ -25,11 +28,23 @@ static bool parse_use(struct cmd *cmd, unsigned *ret_use)
 		return false;
 	use = wire_param_find(&params, "USE");
 	if (!use || params.n != 1)
-		return cursor_fail(&cmd->cur,
-				   "only USE is known as a parameter of CREATE");
+		return cursor_fail(&cmd->cur, "only USE is known as a parameter of CREATE");
 	value = cursor_on(&cmd->cur, use->value);
-	*ret_use = cursor_special_use(&value) / LIST_ALL;
-	return true;
+	cursor_list_open(&value);
+	if (cursor_peek(&value) == ')')
+		return cursor_list_close(&value);
+	do {
+		size_t from = value.at;
+		unsigned bit;
+
+		cursor_char(&value, '\\');
+		cursor_atom(&value);
+		bit = list_attr_bit(span_sub(value.in, from, value.at - from)) &
+		      LIST_SPECIAL_USE_ATTRS;
+		*ret_use |= bit / LIST_ALL;
+		*ret_unknown |= !bit;
+	} while (cursor_list_more(&value));
+	return !value.bad || cursor_fail(&cmd->cur, "a special use was expected");
 }
 
 static enum verdict create_answer(struct cmd *cmd)
@@ -45,18 +60,17 @@ static enum verdict run_create(struct cmd *cmd)
 {
 	struct span path;
 	unsigned use = 0;
-	bool has_use;
+	bool is_unknown = false;
 
 	if (cmd->step == ANSWER)
 		return create_answer(cmd);
 	cursor_sp(&cmd->cur);
-	path = without_slash(cursor_mailbox(&cmd->cur));
-	has_use = !cmd->cur.bad && !cursor_at_end(&cmd->cur);
-	if (has_use)
-		parse_use(cmd, &use);
+	path = without_slash(mailbox_name(cmd));
+	if (!cmd->cur.bad && !cursor_at_end(&cmd->cur))
+		parse_use(cmd, &use, &is_unknown);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	if (has_use && !use)
+	if (is_unknown)
 		return reply_no(cmd, "USEATTR", "That special use is not supported.");
 	return cmd_wait(cmd, ANSWER,
 			mailbox_create(cmd->session->account, path, use, cmd_to(cmd)));
@@ -78,7 +92,7 @@ static enum verdict run_delete(struct cmd *cmd)
 		}
 	}
 	cursor_sp(&cmd->cur);
-	path = without_slash(cursor_mailbox(&cmd->cur));
+	path = without_slash(mailbox_name(cmd));
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	return cmd_wait(cmd, ANSWER,
@@ -92,9 +106,9 @@ static enum verdict run_rename(struct cmd *cmd)
 	if (cmd->step == ANSWER)
 		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : reply_done(cmd);
 	cursor_sp(&cmd->cur);
-	from = without_slash(cursor_mailbox(&cmd->cur));
+	from = without_slash(mailbox_name(cmd));
 	cursor_sp(&cmd->cur);
-	to = without_slash(cursor_mailbox(&cmd->cur));
+	to = without_slash(mailbox_name(cmd));
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	return cmd_wait(cmd, ANSWER,
@@ -108,7 +122,7 @@ static enum verdict subscribe(struct cmd *cmd, bool on)
 	if (cmd->step == ANSWER)
 		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : reply_done(cmd);
 	cursor_sp(&cmd->cur);
-	path = without_slash(cursor_mailbox(&cmd->cur));
+	path = without_slash(mailbox_name(cmd));
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	return cmd_wait(cmd, ANSWER,

@@ -1,5 +1,6 @@
 /* SELECT and EXAMINE (RFC 9051 sections 6.3.2, 6.3.3; RFC 3501 for UNSEEN and RECENT). */
 #include "server/list_line.h"
+#include "server/mailbox_name.h"
 #include "server/reply.h"
 #include "server/report.h"
 #include "server/selected.h"
@@ -59,7 +60,7 @@ static enum verdict run(struct cmd *cmd, bool read_only)
 	st = cmd->state = ARENA_NEW(cmd->arena, struct select_state);
 	st->read_only = read_only;
 	cursor_sp(&cmd->cur);
-	st->path = cursor_mailbox(&cmd->cur);
+	st->path = mailbox_name(cmd);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	/* Whatever comes of it, the former mailbox is closed (RFC 9051 section 6.3.2). */

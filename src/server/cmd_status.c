@@ -1,4 +1,5 @@
 /* STATUS (RFC 9051 section 6.3.11; RFC 3501; STATUS=SIZE of RFC 8438). */
+#include "server/mailbox_name.h"
 #include "server/reply.h"
 #include "server/status_line.h"
 #include "wire/status.h"
@@ -54,7 +55,7 @@ static enum verdict run(struct cmd *cmd)
 		return answer(cmd);
 	st = cmd->state = ARENA_NEW(cmd->arena, struct status_state);
 	cursor_sp(&cmd->cur);
-	path = cursor_mailbox(&cmd->cur);
+	path = mailbox_name(cmd);
 	cursor_sp(&cmd->cur);
 	st->items = cursor_status_items(&cmd->cur, STATUS_BASE);
 	if (!cursor_end(&cmd->cur))

@@ -46,12 +46,12 @@ static void look_up(struct cmd *cmd)
 	struct span name;
 
 	cmd->tag = cursor_tag(&cmd->cur);
+	cursor_sp(&cmd->cur);
 	if (cmd->cur.bad) {
 		cmd->tag = SPAN("*");
 		refuse(cmd, "A command starts with a tag and a space.");
 		return;
 	}
-	cursor_sp(&cmd->cur);
 	name = cursor_atom(&cmd->cur);
 	if (!cmd->cur.bad && span_ieq(name, SPAN("UID"))) {
 		cmd->uid = true;

@@ -189,13 +189,14 @@ static enum verdict counted(struct cmd *cmd)
 		return CMD_DONE;
 	}
 	partial(item, st->decoded, &off, &n);
-	decoded_header(cmd, n);
 	if (st->bytes <= FETCH_CHUNK) {
-		buf_put(&st->line,
-			span_sub(buf_span(&st->collected), (size_t)off, (size_t)n));
+		struct span part = span_sub(buf_span(&st->collected), (size_t)off, (size_t)n);
+
+		emit_literal(&st->line, cmd_mode(cmd), part);
 		content_reset(st);
 		return CMD_DONE;
 	}
+	decoded_header(cmd, n);
 	decoder_begin(st);
 	send_line(cmd);
 	return read_range(cmd, HOW_DECODED, st->start, st->bytes);

@@ -139,7 +139,7 @@ static void advance(struct view **v, struct view *to)
 }
 
 /* New arrivals: EXISTS, and for rev1 clients RECENT. */
-static void tell_new(struct walk *w, uint32_t old_count, uint32_t old_uidnext)
+static void tell_new(struct walk *w, uint32_t old_uidnext)
 {
 	struct selected *sel = w->sel;
 	uint32_t uidnext = view_uidnext(w->now), first;
@@ -153,15 +153,13 @@ static void tell_new(struct walk *w, uint32_t old_count, uint32_t old_uidnext)
 			numset_add(&sel->recent, view_get(w->now, seq).uid);
 		untagged(w->cmd, "%u EXISTS", view_count(w->now));
 	}
-	if (!session_is_rev2(w->cmd->session) &&
-	    (is_new || view_count(w->now) != old_count))
+	if (is_new && !session_is_rev2(w->cmd->session))
 		untagged(w->cmd, "%u RECENT", (unsigned)numset_count(&sel->recent));
 }
 
 static void report_walk(struct walk *w)
 {
 	struct selected *sel = w->sel;
-	uint32_t old_count = view_count(sel->view);
 	uint32_t old_uidnext = view_uidnext(sel->view);
 	struct view *was_told = view_ref(sel->told);
 	bool hold;
@@ -175,7 +173,7 @@ static void report_walk(struct walk *w)
 		view_diff(sel->view, w->now,
 			  &(struct view_diff){ .expunged = tell_gone, .arg = w });
 		advance(&sel->view, w->now);
-		tell_new(w, old_count, old_uidnext);
+		tell_new(w, old_uidnext);
 	}
 	advance(&sel->told, w->now);
 	report_flags(w->cmd, false);

@@ -39,16 +39,6 @@ static struct span field_name(const struct search_node *n)
 	}
 }
 
-/* "*" of an empty mailbox names nothing here; a number above EXISTS is BAD. */
-static enum err compile_set(struct search *s, struct term *t, bool uid)
-{
-	struct selected *sel = s->selected;
-
-	if (!uid && !t->node->u.set.saved && view_count(sel->view) == 0)
-		return seqset_max(&t->node->u.set) ? ERR_INVAL : ERR_OK;
-	return selected_resolve(sel, &t->node->u.set, uid, &t->uids);
-}
-
 static enum err compile_key(struct search *s, struct term *t, struct span charset)
 {
 	const struct search_node *n = t->node;
@@ -56,8 +46,8 @@ static enum err compile_key(struct search *s, struct term *t, struct span charse
 	enum err rc;
 
 	switch (n->key) {
-	case SEARCH_SEQUENCE: return compile_set(s, t, false);
-	case SEARCH_UID: return compile_set(s, t, true);
+	case SEARCH_SEQUENCE: return selected_resolve(s->selected, &n->u.set, false, &t->uids);
+	case SEARCH_UID: return selected_resolve(s->selected, &n->u.set, true, &t->uids);
 	case SEARCH_KEYWORD:
 	case SEARCH_UNKEYWORD:
 		t->keyword = view_find_keyword(s->selected->told, n->u.text);
