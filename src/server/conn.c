@@ -458,8 +458,6 @@ void conn_accept(struct server_loop *home, const struct server_listener *l, int 
 			    .peer = *peer,
 			    .started_ms = clock_mono_ms(),
 			    .again = { .run = run_again } };
-	c->frame_limits = (struct frame_limits){ limits->line_bytes,
-						 limits->command_bytes };
 	frame_init(&c->frame, FRAME_COMMANDS);
 	if (net_open_fd(home->loop, fd, peer, &events, c, &c->net) != ERR_OK) {
 		arena_free(a);

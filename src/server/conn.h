@@ -58,7 +58,6 @@ struct conn {
 	struct net_stack *net;
 	struct buf in; /* pulled from net, not parsed */
 	struct frame frame;
-	struct frame_limits frame_limits;
 	uint64_t number;      /* in the log */
 	struct net_addr peer; /* for log and policy */
 	bool has_tls;

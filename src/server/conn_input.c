@@ -65,14 +65,27 @@ static bool literal_fits(const struct conn *c, const struct frame_literal *liter
 	return literal->bytes <= c->server->config.limits.literal_prelogin_bytes;
 }
 
+/* A stranger's command is a line and the two literals of LOGIN, whatever may be held
+ * for a user. */
+static struct frame_limits limits_of(const struct conn *c)
+{
+	const struct server_limits *l = &c->server->config.limits;
+	struct frame_limits limits = { l->line_bytes, l->command_bytes };
+	size_t most = l->line_bytes + 2 * l->literal_prelogin_bytes;
+
+	if (c->session->state == IN_NOT_AUTH && limits.total_bytes > most)
+		limits.total_bytes = most;
+	return limits;
+}
+
 static bool on_literal(struct conn *c, const struct frame_literal *literal)
 {
 	struct span frame = span_sub(buf_span(&c->in), 0, c->frame.scanned);
+	struct frame_limits limits = limits_of(c);
 
 	if (dispatch_streams(c, frame, literal))
 		return start(c, literal);
-	if (!literal_fits(c, literal) ||
-	    !frame_accept(&c->frame, &c->frame_limits, literal))
+	if (!literal_fits(c, literal) || !frame_accept(&c->frame, &limits, literal))
 		return refuse(c, literal, "BAD",
 			      "[TOOBIG] The literal is too large here.");
 	if (literal->sync) {
@@ -85,7 +98,9 @@ static bool on_literal(struct conn *c, const struct frame_literal *literal)
 static bool next_frame(struct conn *c, enum frame_rc *ret_rc,
 		       struct frame_literal *ret_literal)
 {
-	*ret_rc = frame_next(&c->frame, &c->frame_limits, buf_span(&c->in), ret_literal);
+	struct frame_limits limits = limits_of(c);
+
+	*ret_rc = frame_next(&c->frame, &limits, buf_span(&c->in), ret_literal);
 	return *ret_rc != FRAME_MORE || pull(c);
 }
 
@@ -179,7 +194,7 @@ static bool input_line(struct conn *c)
 	ptrdiff_t end = span_find(in, '\n');
 	struct cmd *cmd = c->cmd;
 
-	if (end < 0 && in.n > c->frame_limits.line_bytes) {
+	if (end < 0 && in.n > c->server->config.limits.line_bytes) {
 		conn_fail(c, "That line is too long.");
 		return false;
 	}

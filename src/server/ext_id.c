@@ -49,6 +49,8 @@ static enum verdict run(struct cmd *cmd)
 {
 	struct conn *c = cmd->conn;
 	struct buf text = { 0 };
+	/* before a login it is that login's */
+	unsigned epoch = cmd->session->epoch ? cmd->session->epoch : c->epoch + 1;
 
 	if (!parse(cmd, &text)) {
 		buf_done(&text);
@@ -56,7 +58,7 @@ static enum verdict run(struct cmd *cmd)
 	}
 	free(c->id.text);
 	buf_putc(&text, '\0');
-	c->id = (struct peer_id){ xstrdup(text.p + text.off), cmd->session->epoch };
+	c->id = (struct peer_id){ xstrdup(text.p + text.off), epoch };
 	buf_done(&text);
 	untagged(cmd, "ID (\"name\" \"Mailstile\" \"version\" \"%s\")",
 		 cmd->server->config.version);
