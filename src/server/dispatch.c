@@ -46,7 +46,8 @@ static void look_up(struct cmd *cmd)
 	struct span name;
 
 	cmd->tag = cursor_tag(&cmd->cur);
-	cursor_sp(&cmd->cur);
+	if (!cmd->cur.bad && !cursor_at_end(&cmd->cur))
+		cursor_sp(&cmd->cur);
 	if (cmd->cur.bad) {
 		cmd->tag = SPAN("*");
 		refuse(cmd, "A command starts with a tag and a space.");
