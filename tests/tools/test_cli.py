@@ -38,6 +38,12 @@ def login(site, user, password, authzid=""):
         return c.cmd(f"AUTHENTICATE PLAIN {harness.plain(authzid, user, password)}").status
 
 
+@pytest.fixture
+def cold(tmp_path):
+    out("init", tmp_path / "site")
+    return tmp_path / "site"
+
+
 # ---- usage ---------------------------------------------------------------
 
 @pytest.mark.parametrize("args, part", [
@@ -117,13 +123,17 @@ def test_init_that_fails_leaves_nothing(tmp_path):
     assert not (tmp_path / "site").exists()
 
 
+def test_the_manual_has_every_key_with_its_default(cold):
+    page = (harness.ROOT / "doc/man/mailstile.yaml.5.scd").read_text()
+    for key, value in re.findall(r"^ *(?:- )?([a-z-]+): *(.*)$",
+                                 (cold / "mailstile.yaml").read_text(), re.M):
+        at = re.search(rf"\*{key}\*.*?(?=\n\n\*|\n# |\Z)", page, re.S)
+        assert at, key
+        if value.isdigit() and key != "port":
+            assert re.search(rf"default\s+{value}\.$", at[0].rstrip()), (key, at[0])
+
+
 # ---- user ----------------------------------------------------------------
-
-@pytest.fixture
-def cold(tmp_path):
-    out("init", tmp_path / "site")
-    return tmp_path / "site"
-
 
 def names(site, *pattern):
     return [line.split("\t")[0] for line in out("user", "list", site, *pattern).splitlines()]
