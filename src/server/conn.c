@@ -137,7 +137,9 @@ static bool is_in_flight(const struct conn *c)
 
 void conn_bye(struct conn *c, const char *text)
 {
-	if (is_in_flight(c) || c->is_pumping)
+	bool only_waits = c->cmd && c->cmd->wait == WAIT_TIMER;
+
+	if ((is_in_flight(c) && !only_waits) || c->is_pumping)
 		c->bye_text = text;
 	else
 		conn_fail(c, text);
