@@ -83,37 +83,25 @@ static enum verdict open_account(struct cmd *cmd)
 					   auth_account(&l->who), true, cmd_to(cmd)));
 }
 
-/* The password was right lately: an answer at once. ERR_AGAIN: it is not known. */
-static enum err check_now(struct cmd *cmd)
-{
-	struct login *l = cmd->state;
-
-	return auth_login_now(cmd->server->config.auth, &l->request, &l->who);
-}
-
+/* The password is known: from the cache at once, or by a worker. */
 static enum verdict check(struct cmd *cmd)
 {
 	struct login *l = cmd->state;
+	struct auth *auth = cmd->server->config.auth;
+	enum err rc = auth_login_now(auth, &l->request, &l->who);
 	struct op_to to = cmd_to(cmd);
-
-	return cmd_wait(cmd, CHECKED,
-			auth_login_start(cmd->server->config.auth, &l->request, to.home,
-					 to.done, to.owner));
-}
-
-/*
- * An address that has failed often waits before its next try is looked at, but
- * not for a password that was right lately: a gateway behind the same address
- * as somebody who guesses goes on.
- */
-static enum verdict throttled_check(struct cmd *cmd)
-{
-	enum err rc = check_now(cmd);
 
 	if (rc == ERR_OK)
 		return open_account(cmd);
 	if (rc == ERR_DENIED)
 		return login_failed(cmd, rc);
+	return cmd_wait(cmd, CHECKED,
+			auth_login_start(auth, &l->request, to.home, to.done, to.owner));
+}
+
+/* An address that has failed often waits before its next try is looked at. */
+static enum verdict throttled_check(struct cmd *cmd)
+{
 	uint64_t delay = throttle_delay_text_ms(cmd->server->throttle,
 						cmd->conn->peer.text, clock_mono_ms());
 
