@@ -36,7 +36,5 @@ static const struct command commands[] = {
 };
 const struct extension cmd_any = {
 	.name = "Base",
-	.rfc = "RFC 9051, RFC 3501",
-	.about = "IMAP4rev2 and IMAP4rev1",
 	.commands = commands,
 };

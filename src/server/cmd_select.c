@@ -89,7 +89,5 @@ static const struct command commands[] = {
 };
 const struct extension cmd_select = {
 	.name = "SELECT",
-	.rfc = "RFC 9051",
-	.about = "SELECT and EXAMINE",
 	.commands = commands,
 };

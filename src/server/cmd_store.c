@@ -77,7 +77,5 @@ static const struct command commands[] = {
 };
 const struct extension cmd_store = {
 	.name = "STORE",
-	.rfc = "RFC 9051",
-	.about = "flags and keywords",
 	.commands = commands,
 };

@@ -114,7 +114,7 @@ struct emit_mode cmd_mode(const struct cmd *cmd);
 
 struct extension {
 	const char *name;  /* for the table of support: "IDLE" */
-	const char *rfc;   /* "RFC 2177" */
+	const char *rfc;   /* "RFC 2177"; NULL: not a row of the table */
 	const char *about; /* one line for the operator */
 	/* Words for CAPABILITY; NULL: none. Offered in these states: */
 	const char *capability;

@@ -1,0 +1,59 @@
+"""The pages say what is there: the table of support, links, man pages."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+BIN = os.environ.get("MAILSTILE_BIN") or str(TOP / "build" / "mailstile")
+PAGES = [TOP / n for n in ("README.md", "CONTRIBUTING.md", "CHANGES.md")] + sorted(
+    (TOP / "doc").rglob("*.md"))
+MAN = sorted((TOP / "doc" / "man").glob("*.scd"))
+
+
+def test_table_of_support_is_what_is_registered():
+    table = subprocess.run([BIN, "--support"], capture_output=True, text=True, check=True).stdout
+    text = (TOP / "README.md").read_text()
+    shown = re.search(r"<!-- support:.*?-->\n(.*?)<!-- end -->", text, re.S).group(1)
+    assert shown == table, "put the output of `mailstile --support` into README.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(TOP)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_subcommand_has_a_man_page():
+    text = subprocess.run([BIN, "--help"], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r"^  ([a-z]+) {2,}", text, re.M)
+    assert commands
+    for name in commands:
+        assert (TOP / "doc" / "man" / f"mailstile-{name}.1.scd").exists(), name
+
+
+@pytest.mark.parametrize("page", MAN, ids=lambda p: p.name)
+def test_man_page_is_well_formed(page):
+    scdoc = shutil.which("scdoc")
+    if not scdoc:
+        pytest.skip("scdoc is not installed (Debian: scdoc)")
+    done = subprocess.run([scdoc], stdin=open(page), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ".SH" in done.stdout
+
+
+def test_nothing_leans_on_the_developers_machine():
+    """The repository is complete in itself."""
+    files = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=TOP)
+    if files.returncode:
+        pytest.skip("not a git checkout")
+    needle = ("../" + "shared").encode()
+    for name in files.stdout.split():
+        path = TOP / name
+        if path.is_file() and not name.startswith(("fuzz/corpus", ".ci/")):
+            assert needle not in path.read_bytes(), name
