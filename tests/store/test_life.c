@@ -293,7 +293,7 @@ static void keywords_overflow_the_flags_word(void **state)
 	do_append_many(&site, a, "INBOX", 2);
 	struct mailbox *m = do_open(&site, a, "INBOX");
 	for (int i = 0; i < STORE_KEYWORDS; i++) {
-		char one[8];
+		char one[16];
 		snprintf(one, sizeof one, "k%d ", i);
 		strcat(all, one);
 	}
