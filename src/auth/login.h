@@ -20,8 +20,9 @@ struct auth_request {
 
 /*
  * Answers at once if that password was right lately: ERR_OK and `ret` filled,
- * or ERR_DENIED. ERR_AGAIN: not known, ask auth_login_start. Never blocks, never
- * ERR_AUTH.
+ * or ERR_DENIED. ERR_AGAIN: not known, ask auth_login_start. Never blocks,
+ * never ERR_AUTH. Ask it after the throttle's delay, not before: an answer only
+ * for the right password, at once, is what a guesser wants.
  */
 enum err auth_login_now(struct auth *a, const struct auth_request *r,
 			struct auth_identity *ret);
