@@ -103,7 +103,8 @@ static void words_add(struct words *w, struct span text, bool has_space_before)
 	w->joined = false;
 }
 
-/* An atom, taken generously: what is special nowhere here is part of it. */
+/* An atom, taken generously: what is special nowhere here is part of it; one byte at
+ * least. */
 static struct span take_atom(struct parser *p, const char *specials)
 {
 	size_t n = encoded_word_bytes(p->in);
@@ -113,9 +114,9 @@ static struct span take_atom(struct parser *p, const char *specials)
 		       !(p->in.p[n] && strchr(specials, p->in.p[n])))
 			n++;
 	}
-	struct span atom = span_sub(p->in, 0, n);
+	struct span atom = span_sub(p->in, 0, n > 0 ? n : 1);
 
-	skip(p, n);
+	skip(p, atom.n);
 	return atom;
 }
 

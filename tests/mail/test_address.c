@@ -101,6 +101,7 @@ static void what_is_no_address_is_shown_as_near_as_may_be(void **state)
 	assert_addresses("a@b; c@d", "NIL|NIL|a|b/NIL|NIL|c|d");
 	assert_addresses("A <a@b, c@d", "A|NIL|a|b/NIL|NIL|c|d");
 	assert_addresses("<>", "NIL|NIL||");
+	assert_addresses("<mailto:a@b>", "NIL|NIL|mailto:a|b");
 	assert_addresses("a@b c@d", "NIL|NIL|a|b/NIL|NIL|c|d");
 	assert_addresses("a@b x <c@d>", "a@b x|NIL|c|d");
 }
