@@ -28,7 +28,7 @@ def writable(obj):
     text = subprocess.run(["readelf", "-sW", obj], capture_output=True, text=True, check=True).stdout
     for line in text.splitlines():
         part = line.split()
-        if len(part) >= 8 and part[3] in ("OBJECT", "TLS", "COMMON"):
+        if len(part) >= 8 and not part[7].startswith("__odr_asan") and part[3] in ("OBJECT", "TLS", "COMMON"):
             section = sections.get(part[6], "COMMON" if part[6] == "COM" else "")
             if section == "COMMON" or any(
                     section == s or section.startswith(s + ".") for s in (".data", ".bss", ".tdata", ".tbss")):
