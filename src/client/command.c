@@ -222,17 +222,31 @@ static bool send_step(struct client *c, struct client_cmd *cmd)
 	return true;
 }
 
+/* Sends until something waits. False: it does. */
+static bool pump_step(struct client *c)
+{
+	struct client_cmd *cmd = c->sending;
+
+	if (!cmd || !send_step(c, cmd))
+		return false;
+	if (!cmd->is_sent)
+		return true;
+	c->sending = cmd->next;
+	if (cmd->is_answered)
+		finish(c, cmd, &cmd->result);
+	return true;
+}
+
 void cmd_pump(struct client *c)
 {
-	while (c->net && c->sending && !net_is_full(c->net)) {
-		struct client_cmd *cmd = c->sending;
-		if (!send_step(c, cmd))
+	while (c->net) {
+		if (net_is_full(c->net)) {
+			net_flush(c->net);
+			if (net_is_full(c->net))
+				return; /* on_drained comes */
+		}
+		if (!pump_step(c))
 			break;
-		if (!cmd->is_sent)
-			continue;
-		c->sending = cmd->next;
-		if (cmd->is_answered)
-			finish(c, cmd, &cmd->result);
 	}
 	if (c->net)
 		net_flush(c->net);

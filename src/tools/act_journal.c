@@ -281,6 +281,12 @@ enum err journal_open(const char *path, struct span job, struct executor *work,
 		buf_printf(why, "%s", strerror(errno));
 		return ERR_IO;
 	}
+	struct stat st;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		buf_puts(why, "it is no file");
+		close(fd);
+		return ERR_IO;
+	}
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		buf_puts(why, "another run is using it");
 		close(fd);
