@@ -94,15 +94,17 @@ static void post(struct executor *x, struct task *t)
 static void done(struct op *op, void *owner)
 {
 	struct lane *l = owner;
-	pthread_mutex_lock(&l->lock);
-	l->is_done = true;
 	l->rc = op->rc;
-	pthread_cond_signal(&l->wake);
-	pthread_mutex_unlock(&l->lock);
 }
 
-static void keep(struct op *op)
+/* Only now is the op the lane's again. */
+static void wake(struct op *op)
 {
+	struct lane *l = TASK_OWNER(op, struct lane, e.op);
+	pthread_mutex_lock(&l->lock);
+	l->is_done = true;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->lock);
 }
 
 static void row_key(uint64_t number, char key[24])
@@ -145,7 +147,7 @@ static enum err commit(struct lane *l, struct account_id a)
 	l->e.op.home = &l->home;
 	l->e.op.done = done;
 	l->e.op.owner = l;
-	l->e.op.free = keep;
+	l->e.op.free = wake;
 	l->is_done = false;
 	engine_run(l->engine, &l->e);
 	pthread_mutex_lock(&l->lock);
@@ -396,7 +398,7 @@ static int run_torn(const char *dir, bool is_drop)
 		lane_init(&d.lane, t.engine, 1);
 		d.lane.e = (struct engine_op){ .account = t.account, .plan = drop_plan };
 		d.lane.e.op = (struct op){
-			.home = &d.lane.home, .done = done, .owner = &d.lane, .free = keep
+			.home = &d.lane.home, .done = done, .owner = &d.lane, .free = wake
 		};
 		engine_run(t.engine, &d.lane.e);
 	}
