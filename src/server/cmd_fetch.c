@@ -84,6 +84,25 @@ static bool is_taken_back(const struct fetch_state *st)
 	return st->line.n == 0 && !st->is_out;
 }
 
+/* Whether all items can be given; else the message is passed over. */
+static bool is_possible(struct fetch_state *st)
+{
+	const char *why = NULL;
+
+	if (!st->needs_summary)
+		return true;
+	if (st->is_opened)
+		why = fetch_obstacle(st);
+	if (st->is_opened && !why)
+		return true;
+	if (why)
+		st->code = why;
+	buf_clear(&st->line);
+	st->failed++;
+	st->at++;
+	return false;
+}
+
 /* The rest of the items of the message in hand, from st->item on. */
 static enum verdict items(struct cmd *cmd)
 {
@@ -93,15 +112,15 @@ static enum verdict items(struct cmd *cmd)
 		const struct fetch_item *item = &st->args.items[st->item];
 		enum verdict v;
 
+		/* Many items, each below a chunk, must not pile up here. */
+		if (st->line.n >= FETCH_CHUNK) {
+			fetch_send(cmd);
+			if (cmd_must_drain(cmd))
+				return cmd_drain(cmd, FETCH_ITEMS);
+		}
 		if (!fetch_is_content(item)) {
 			simple_item(cmd, item);
 			continue;
-		}
-		if (!st->is_opened) {
-			st->failed++;
-			st->at++;
-			buf_clear(&st->line);
-			return CMD_DONE;
 		}
 		label(cmd, item);
 		v = fetch_content(cmd);
@@ -165,6 +184,8 @@ static enum verdict go_on(struct cmd *cmd)
 			if (cmd_must_drain(cmd))
 				return cmd_drain(cmd, FETCH_NEXT);
 			begin_message(cmd);
+			if (!is_possible(st))
+				continue;
 			v = items(cmd);
 			if (v != CMD_DONE)
 				return v;
@@ -191,18 +212,24 @@ static enum verdict summaries_came(struct cmd *cmd)
 	return go_on(cmd);
 }
 
+static enum verdict items_go_on(struct cmd *cmd)
+{
+	enum verdict v = items(cmd);
+
+	return v == CMD_DONE ? go_on(cmd) : v;
+}
+
 static enum verdict chunk_came(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
 	enum verdict v = fetch_chunk(cmd);
 
-	if (v == CMD_DONE) {
-		if (is_taken_back(st))
-			return go_on(cmd);
-		st->item++;
-		v = items(cmd);
-	}
-	return v == CMD_DONE ? go_on(cmd) : v;
+	if (v != CMD_DONE)
+		return v;
+	if (is_taken_back(st))
+		return go_on(cmd);
+	st->item++;
+	return items_go_on(cmd);
 }
 
 /* \Seen is set first, in one commit for all (RFC 9051 section 6.4.5). */
@@ -272,6 +299,7 @@ static enum verdict run(struct cmd *cmd)
 	case FETCH_SEEN: return seen_set(cmd);
 	case FETCH_SUMMARIES: return summaries_came(cmd);
 	case FETCH_CHUNK_CAME: return chunk_came(cmd);
+	case FETCH_ITEMS: return items_go_on(cmd);
 	case FETCH_STREAM: return fetch_stream(cmd);
 	default: return go_on(cmd);
 	}

@@ -73,8 +73,7 @@ static enum verdict read_range(struct cmd *cmd, enum fetch_how how, uint64_t sta
 	return read_next(cmd);
 }
 
-/* What is printed goes to the peer from here on; it cannot be taken back. */
-static void send_line(struct cmd *cmd)
+void fetch_send(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
 
@@ -90,7 +89,7 @@ enum verdict fetch_stream(struct cmd *cmd)
 
 static enum verdict more(struct cmd *cmd)
 {
-	send_line(cmd);
+	fetch_send(cmd);
 	if (cmd_must_drain(cmd))
 		return cmd_drain(cmd, FETCH_STREAM);
 	return read_next(cmd);
@@ -102,8 +101,11 @@ static enum verdict give_up(struct cmd *cmd, const char *code)
 	struct fetch_state *st = cmd->state;
 
 	content_reset(st);
-	if (st->is_out)
+	if (st->is_out) {
+		/* not a byte more: it would be taken for the rest of the literal */
+		cmd->no_report = true;
 		return CMD_CLOSE;
+	}
 	buf_clear(&st->line);
 	st->failed++;
 	st->code = code;
@@ -190,7 +192,8 @@ static enum verdict counted(struct cmd *cmd)
 	}
 	partial(item, st->decoded, &off, &n);
 	if (st->bytes <= FETCH_CHUNK) {
-		struct span part = span_sub(buf_span(&st->collected), (size_t)off, (size_t)n);
+		struct span part = span_sub(buf_span(&st->collected), (size_t)off,
+					    (size_t)n);
 
 		emit_literal(&st->line, cmd_mode(cmd), part);
 		content_reset(st);
@@ -198,7 +201,7 @@ static enum verdict counted(struct cmd *cmd)
 	}
 	decoded_header(cmd, n);
 	decoder_begin(st);
-	send_line(cmd);
+	fetch_send(cmd);
 	return read_range(cmd, HOW_DECODED, st->start, st->bytes);
 }
 
@@ -321,8 +324,6 @@ static enum verdict section(struct cmd *cmd)
 		print_fields(cmd, st->summary.header);
 		return CMD_DONE;
 	}
-	if (r.bytes > HEADER_MAX)
-		return give_up(cmd, "LIMIT");
 	if (r.bytes == 0) {
 		print_fields(cmd, SPAN(""));
 		return CMD_DONE;
@@ -349,19 +350,18 @@ static enum verdict binary(struct cmd *cmd)
 		buf_puts(&st->line, is_size ? "0" : "NIL");
 		return CMD_DONE;
 	}
-	if (index == SUMMARY_NO_PART) {
-		if (is_size) {
-			buf_put_u64(&st->line, st->summary.size);
-			return CMD_DONE;
-		}
-		return raw_range(cmd, 0, st->summary.size);
+	if (index == SUMMARY_NO_PART) /* the whole, as it stands */
+		part = (struct summary_part){ .coding = CODING_BINARY,
+					      .body_end = st->summary.size };
+	else
+		summary_part_get(&st->summary, index, &part);
+	if (index == SUMMARY_NO_PART && is_size) {
+		buf_put_u64(&st->line, st->summary.size);
+		return CMD_DONE;
 	}
-	summary_part_get(&st->summary, index, &part);
 	st->coding = part.coding;
 	st->crlf = is_text(&part);
 	st->has_nul = false;
-	if (part.coding == CODING_UNKNOWN)
-		return give_up(cmd, "UNKNOWN-CTE");
 	if (part.body_end == part.body_start) {
 		buf_puts(&st->line, is_size ? "0" : "\"\"");
 		return CMD_DONE;
@@ -369,6 +369,47 @@ static enum verdict binary(struct cmd *cmd)
 	decoder_begin(st);
 	return read_range(cmd, HOW_COUNT, part.body_start,
 			  part.body_end - part.body_start);
+}
+
+static const char *binary_obstacle(const struct fetch_state *st,
+				   const struct fetch_section *sec)
+{
+	struct summary_part part;
+	uint32_t index;
+
+	if (section_binary(&st->summary, sec->path, sec->n_path, &index) != ERR_OK ||
+	    index == SUMMARY_NO_PART)
+		return NULL;
+	summary_part_get(&st->summary, index, &part);
+	return part.coding == CODING_UNKNOWN ? "UNKNOWN-CTE" : NULL;
+}
+
+static const char *fields_obstacle(const struct fetch_state *st,
+				   const struct fetch_section *sec)
+{
+	struct section_range r;
+
+	if (section_find(&st->summary, sec->path, sec->n_path,
+			 (enum section_text)sec->text, &r) != ERR_OK)
+		return NULL;
+	return r.bytes > HEADER_MAX && !summary_has_fields(st, sec) ? "LIMIT" : NULL;
+}
+
+const char *fetch_obstacle(const struct fetch_state *st)
+{
+	const char *why = NULL;
+
+	for (size_t i = 0; i < st->args.n_items && !why; i++) {
+		const struct fetch_item *item = &st->args.items[i];
+		const struct fetch_section *sec = &item->section;
+
+		if (item->kind & (FETCH_BINARY | FETCH_BINARY_SIZE))
+			why = binary_obstacle(st, sec);
+		else if (sec->text == FETCH_TEXT_HEADER_FIELDS ||
+			 sec->text == FETCH_TEXT_HEADER_FIELDS_NOT)
+			why = fields_obstacle(st, sec);
+	}
+	return why;
 }
 
 enum verdict fetch_content(struct cmd *cmd)

@@ -13,6 +13,7 @@ enum fetch_step {
 	FETCH_PARSE,
 	FETCH_SEEN,
 	FETCH_NEXT,
+	FETCH_ITEMS,
 	FETCH_SUMMARIES,
 	FETCH_CHUNK_CAME,
 	FETCH_STREAM
@@ -73,6 +74,13 @@ enum verdict fetch_content(struct cmd *cmd);
 enum verdict fetch_chunk(struct cmd *cmd);
 /* After the peer has read: asks for the next bytes. */
 enum verdict fetch_stream(struct cmd *cmd);
+/* What is printed goes to the peer; from here on it cannot be taken back. */
+void fetch_send(struct cmd *cmd);
+/*
+ * The code of the NO that one of the items gets for the message in hand, or NULL. Asked
+ * before anything of it is printed.
+ */
+const char *fetch_obstacle(const struct fetch_state *st);
 /* Whether the item needs the summary, or bytes of the message. */
 bool fetch_is_content(const struct fetch_item *item);
 void fetch_content_done(struct fetch_state *st);
