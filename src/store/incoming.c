@@ -22,6 +22,7 @@ struct incoming {
 	bool is_busy; /* a piece is with the workers */
 	bool is_held; /* the feeder was told to stop */
 	bool is_dropped;
+	bool is_ended;		  /* no more bytes come: the last piece may be short */
 	void (*ready)(void *arg); /* an append waits for the piece */
 	void *ready_arg;
 	struct task job, back;
@@ -87,6 +88,12 @@ static enum err write_piece(struct incoming *in, struct span piece)
 
 static void start_piece(struct incoming *in);
 
+static bool is_piece_due(const struct incoming *in)
+{
+	return in->tail.n >= BODY_PIECE ||
+	       (in->is_ended && in->tail.n > STORE_INCOMING_KEPT);
+}
+
 static void piece_back(struct task *t)
 {
 	struct incoming *in = TASK_OWNER(t, struct incoming, back);
@@ -95,10 +102,12 @@ static void piece_back(struct task *t)
 		destroy(in);
 		return;
 	}
-	if (in->tail.n >= BODY_PIECE) {
+	if (is_piece_due(in)) {
 		start_piece(in);
 		return;
 	}
+	if (in->is_ended)
+		buf_done(&in->piece); /* its memory, too */
 	bool was_held = in->is_held;
 	in->is_held = false;
 	if (in->ready) {
@@ -122,7 +131,7 @@ static void piece_write(struct task *t)
 static void start_piece(struct incoming *in)
 {
 	in->is_busy = true;
-	if (in->tail.n == BODY_PIECE) {
+	if (in->tail.n <= BODY_PIECE) {
 		struct buf spare = in->piece;
 		in->piece = in->tail;
 		in->tail = spare;
@@ -147,6 +156,15 @@ bool incoming_feed(struct incoming *in, struct span s)
 		if (in->tail.n >= BODY_PIECE && !in->is_busy)
 			start_piece(in);
 	}
+	in->is_held = in->is_busy;
+	return !in->is_held;
+}
+
+bool incoming_end(struct incoming *in)
+{
+	in->is_ended = true;
+	if (!in->is_busy && is_piece_due(in))
+		start_piece(in);
 	in->is_held = in->is_busy;
 	return !in->is_held;
 }

@@ -9,6 +9,7 @@
 #define STORE_KEYWORD_BYTES  255    /* of one keyword */
 #define STORE_KEYWORDS_FLAGS 56	    /* keywords that fit into the flags word */
 #define STORE_VANISHED_ROWS  512    /* of a mailbox, before the older half is merged */
+#define STORE_INCOMING_KEPT  16384  /* bytes of a complete message kept in memory */
 #define STORE_IDLE_ACCOUNTS  4096   /* kept in memory after their last session */
 #define STORE_REAP_BODIES    64	    /* unheld bodies that wait before a sweep starts */
 #define STORE_REAP_STEP	     4096   /* bodies or messages of one sweep's commit */

@@ -167,6 +167,12 @@ struct incoming *incoming_new(struct account *a, struct executor *home,
 /* Takes all of `s`. Returns false when the caller should stop feeding until
  * `drained` is called (on home): a piece is being written. */
 bool incoming_feed(struct incoming *in, struct span s);
+/*
+ * The message is complete and another one follows it (MULTIAPPEND): a large rest goes to the
+ * workers now, so that messages that wait for their append hold little memory. False:
+ * do not feed the next one until `drained` is called.
+ */
+bool incoming_end(struct incoming *in);
 uint64_t incoming_bytes(const struct incoming *in);
 /* Drops it (aborted APPEND, lost connection); NULL is fine. Not after messages_append. */
 void incoming_free(struct incoming *in);

@@ -122,6 +122,46 @@ static void a_large_message_streams_in_pieces(void **state)
 	account_unref(a);
 }
 
+static void open_gate(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void large_messages_of_one_append_go_to_disk_one_by_one(void **state)
+{
+	static const size_t size[] = { 100000, 10, BODY_PIECE, BODY_PIECE + 20000,
+				       20000 };
+	struct account *a = site_account(&site, "alice");
+	struct append_item items[5] = { 0 };
+	char *text = malloc(BODY_PIECE + 20000);
+	memset(text, 'x', BODY_PIECE + 20000);
+	for (size_t i = 0; i < 5; i++) {
+		bool is_open = false;
+		items[i].body = incoming_new(a, &site.loop.executor, open_gate, &is_open);
+		incoming_feed(items[i].body, span_of(text, size[i]));
+		if (i < 4 && !incoming_end(items[i].body))
+			testloop_until(&site.loop, &is_open);
+	}
+	struct done d = { 0 };
+	messages_append(a, SPAN("INBOX"), items, 5, done_to(&site.loop, &d));
+	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
+	expect_uids(&d.target, "1:5");
+	done_clear(&d);
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	struct view *v = mailbox_view_now(m);
+	for (uint32_t i = 0; i < 5; i++) {
+		struct buf b = { 0 };
+		assert_int_equal(do_read(&site, a, view_get(v, i + 1).info->body, &b),
+				 ERR_OK);
+		assert_int_equal(b.n, size[i]);
+		buf_done(&b);
+	}
+	free(text);
+	view_unref(v);
+	mailbox_unref(m);
+	account_unref(a);
+}
+
 static void an_empty_message_is_a_message(void **state)
 {
 	struct account *a = site_account(&site, "alice");
@@ -359,6 +399,7 @@ int main(int argc, char **argv)
 		T(append_to_no_mailbox_is_noent_and_leaves_nothing),
 		T(several_messages_are_appended_as_one),
 		T(a_large_message_streams_in_pieces),
+		T(large_messages_of_one_append_go_to_disk_one_by_one),
 		T(an_empty_message_is_a_message),
 		T(an_aborted_message_leaves_nothing),
 		T(flags_change_and_a_change_of_nothing_writes_nothing),
