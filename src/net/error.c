@@ -34,6 +34,7 @@ static enum err from_errno(int sys)
 	case ENOENT: return ERR_NOENT;
 	case EEXIST: return ERR_EXISTS;
 	case EINVAL:
+	case ENAMETOOLONG:
 	case EADDRNOTAVAIL: return ERR_INVAL;
 	case EMFILE:
 	case ENFILE:

@@ -6,6 +6,8 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -23,6 +25,9 @@ struct net_listener {
 	uv_poll_t poll;
 	int fd;
 	uint16_t port;
+	char *path;   /* of a Unix socket; else NULL */
+	dev_t device; /* it, and no other that was put in its place */
+	ino_t inode;
 	bool is_stopped;
 	struct net_timer pause;
 	atomic_bool is_closed;
@@ -44,8 +49,10 @@ struct handoff {
 
 static void unref(struct net_listener *l)
 {
-	if (atomic_fetch_sub(&l->refs, 1) == 1)
+	if (atomic_fetch_sub(&l->refs, 1) == 1) {
+		free(l->path);
 		free(l);
+	}
 }
 
 static void arrive(struct task *t)
@@ -63,7 +70,8 @@ static void arrive(struct task *t)
 static void hand_over(struct net_listener *l, int fd, const struct sockaddr *sa)
 {
 	struct handoff *h = xcalloc(1, sizeof *h);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	if (!l->path)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	h->task.run = arrive;
 	h->listener = l;
 	h->loop = l->loops[l->turn];
@@ -140,31 +148,127 @@ static int open_host(const char *host, uint16_t port)
 	return fd;
 }
 
-enum err net_listener_open(struct loop *home, const struct net_listen *o,
-			   struct net_listener **ret_listener,
-			   struct net_error *ret_error)
+/* ---- Unix sockets ---- */
+
+/* Whether a socket stands there that nobody listens on. */
+static bool is_stale(const struct sockaddr_un *sa)
+{
+	struct stat st;
+	if (lstat(sa->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	bool is_refused = connect(fd, (const struct sockaddr *)(const void *)sa,
+				  sizeof *sa) != 0 &&
+			  errno == ECONNREFUSED;
+	close(fd);
+	return is_refused;
+}
+
+static bool bind_path(int fd, const struct sockaddr_un *sa)
+{
+	const struct sockaddr *any = (const struct sockaddr *)(const void *)sa;
+	if (bind(fd, any, sizeof *sa) == 0)
+		return true;
+	if (errno != EADDRINUSE)
+		return false;
+	struct stat st;
+	if (!is_stale(sa)) {
+		bool is_other = lstat(sa->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode);
+		errno = is_other ? EEXIST : EADDRINUSE;
+		return false;
+	}
+	return unlink(sa->sun_path) == 0 && bind(fd, any, sizeof *sa) == 0;
+}
+
+/* Nobody can connect before listen(2): the mode is right by then. */
+static int open_path(const char *path, mode_t mode)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	size_t n = strlen(path);
+	if (n == 0 || n >= sizeof sa.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(sa.sun_path, path, n);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	bool is_bound = bind_path(fd, &sa);
+	if (is_bound && chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	int sys = errno;
+	if (is_bound)
+		unlink(path);
+	close(fd);
+	return -sys;
+}
+
+static int open_any(const struct net_listen *o, struct net_error *ret_error)
 {
 	bool is_any = !o->host || strcmp(o->host, "*") == 0;
+	if (o->path) {
+		int fd = open_path(o->path, o->mode);
+		if (fd < 0)
+			net_error_sys(ret_error, -fd, "cannot listen on %s", o->path);
+		return fd;
+	}
 	int fd = open_host(is_any ? "::" : o->host, o->port);
 	if (is_any && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL))
 		fd = open_host("0.0.0.0", o->port); /* a system without IPv6 */
 	if (fd < 0)
-		return net_error_sys(ret_error, -fd, "cannot listen on %s port %u",
-				     is_any ? "*" : o->host, (unsigned)o->port);
+		net_error_sys(ret_error, -fd, "cannot listen on %s port %u",
+			      is_any ? "*" : o->host, (unsigned)o->port);
+	return fd;
+}
 
+static void remember(struct net_listener *l, const struct net_listen *o)
+{
+	struct net_addr self;
+	struct stat st;
+	if (!o->path) {
+		net_addr_local(&self, l->fd);
+		l->port = self.port;
+		return;
+	}
+	l->path = xstrdup(o->path);
+	if (lstat(l->path, &st) == 0) {
+		l->device = st.st_dev;
+		l->inode = st.st_ino;
+	}
+}
+
+static void remove_path(const struct net_listener *l)
+{
+	struct stat st;
+	if (l->path && lstat(l->path, &st) == 0 && st.st_dev == l->device &&
+	    st.st_ino == l->inode)
+		unlink(l->path);
+}
+
+enum err net_listener_open(struct loop *home, const struct net_listen *o,
+			   struct net_listener **ret_listener,
+			   struct net_error *ret_error)
+{
+	struct net_error why;
+	int fd = open_any(o, &why);
+	if (fd < 0) {
+		if (ret_error)
+			*ret_error = why;
+		return why.rc;
+	}
 	struct net_listener *l = xcalloc(1, sizeof *l + o->n_loops * sizeof l->loops[0]);
+	l->fd = fd;
+	remember(l, o);
 	int rc = uv_poll_init(&home->uv, &l->poll, fd);
 	if (rc != 0) {
+		remove_path(l);
 		close(fd);
+		free(l->path);
 		free(l);
 		return net_error_sys(ret_error, -rc, "cannot watch a listening socket");
 	}
-	struct net_addr self;
-	net_addr_local(&self, fd);
 	l->poll.data = l;
 	l->home = home;
-	l->fd = fd;
-	l->port = self.port;
 	l->accept = o->accept;
 	l->arg = o->arg;
 	atomic_init(&l->refs, 1);
@@ -213,5 +317,6 @@ void net_listener_close(struct net_listener *l)
 	if (l->next)
 		l->next->link = l->link;
 	uv_close((uv_handle_t *)&l->poll, on_closed);
+	remove_path(l);
 	close(l->fd);
 }

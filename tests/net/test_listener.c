@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include "net/listener.h"
 
@@ -146,6 +148,127 @@ static void a_closed_listener_refuses(void **state)
 	net_loop_free(s.loops[0]);
 }
 
+/* ---- Unix sockets ---- */
+
+struct place {
+	char dir[64], path[96];
+};
+
+static struct place place_make(void)
+{
+	struct place p = { .dir = "/tmp/mailstile-listener-XXXXXX" };
+	assert_non_null(mkdtemp(p.dir));
+	snprintf(p.path, sizeof p.path, "%s/socket", p.dir);
+	return p;
+}
+
+static int dial_path(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (connect(fd, (const struct sockaddr *)(const void *)&sa, sizeof sa) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static enum err listen_path(struct site *s, const char *path, struct net_listener **ret,
+			    struct net_error *why)
+{
+	const struct net_listen o = { .loops = s->loops,
+				      .n_loops = 1,
+				      .accept = take,
+				      .arg = s,
+				      .path = path,
+				      .mode = 0620 };
+	return net_listener_open(s->loops[0], &o, ret, why);
+}
+
+static void a_unix_socket_has_its_mode_and_goes_with_the_listener(void **state)
+{
+	struct site s = { .loops = { loop_make() } };
+	struct place p = place_make();
+	struct net_listener *x = NULL;
+	struct stat st;
+	assert_int_equal(listen_path(&s, p.path, &x, NULL), ERR_OK);
+	assert_int_equal(net_listener_port(x), 0);
+	assert_int_equal(stat(p.path, &st), 0);
+	assert_true(S_ISSOCK(st.st_mode));
+	assert_int_equal(st.st_mode & 0777, 0620);
+	int fd = dial_path(p.path);
+	assert_true(fd >= 0);
+	UNTIL(s.loops[0], s.sum == 1);
+	assert_int_equal(s.wrong_thread, 0); /* it counts as loopback */
+	close(fd);
+	net_listener_close(x);
+	assert_int_equal(lstat(p.path, &st), -1);
+	assert_int_equal(rmdir(p.dir), 0);
+	net_loop_free(s.loops[0]);
+}
+
+static void a_unix_socket_that_was_left_behind_is_replaced(void **state)
+{
+	struct site s = { .loops = { loop_make() } };
+	struct place p = place_make();
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", p.path);
+	int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(
+	    bind(dead, (const struct sockaddr *)(const void *)&sa, sizeof sa), 0);
+	close(dead);
+	struct net_listener *x = NULL;
+	assert_int_equal(listen_path(&s, p.path, &x, NULL), ERR_OK);
+	int fd = dial_path(p.path);
+	assert_true(fd >= 0);
+	close(fd);
+	net_listener_close(x);
+	assert_int_equal(rmdir(p.dir), 0);
+	net_loop_free(s.loops[0]);
+}
+
+static void what_is_in_use_or_no_socket_stays(void **state)
+{
+	struct site s = { .loops = { loop_make() } };
+	struct place p = place_make();
+	struct net_listener *x = NULL, *y = NULL;
+	struct net_error why = { 0 };
+	char want[200];
+	assert_int_equal(listen_path(&s, p.path, &x, NULL), ERR_OK);
+	assert_int_equal(listen_path(&s, p.path, &y, &why), ERR_BUSY);
+	snprintf(want, sizeof want, "cannot listen on %s: Address already in use",
+		 p.path);
+	assert_string_equal(why.text, want);
+	assert_true(unlink(p.path) == 0);
+	FILE *f = fopen(p.path, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(listen_path(&s, p.path, &y, &why), ERR_EXISTS);
+	net_listener_close(x); /* somebody else's file has taken its place */
+	assert_int_equal(unlink(p.path), 0);
+	assert_int_equal(rmdir(p.dir), 0);
+	net_loop_free(s.loops[0]);
+}
+
+static void a_path_too_long_for_a_socket_is_refused(void **state)
+{
+	struct site s = { .loops = { loop_make() } };
+	struct net_listener *x = NULL;
+	struct net_error why = { 0 };
+	char path[200];
+	memset(path, 'x', sizeof path);
+	memcpy(path, "/tmp/", 5);
+	path[sizeof path - 1] = 0;
+	assert_int_equal(listen_path(&s, path, &x, &why), ERR_INVAL);
+	path[sizeof(((struct sockaddr_un *)NULL)->sun_path)] = 0;
+	assert_int_equal(listen_path(&s, path, &x, &why), ERR_INVAL);
+	assert_int_equal(listen_path(&s, "", &x, &why), ERR_INVAL);
+	assert_int_equal(listen_path(&s, "/nonexistent/folder/socket", &x, &why),
+			 ERR_NOENT);
+	net_loop_free(s.loops[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +277,10 @@ int main(void)
 		cmocka_unit_test(a_stopped_listener_lets_them_wait),
 		cmocka_unit_test(any_address_takes_both_families),
 		cmocka_unit_test(a_closed_listener_refuses),
+		cmocka_unit_test(a_unix_socket_has_its_mode_and_goes_with_the_listener),
+		cmocka_unit_test(a_unix_socket_that_was_left_behind_is_replaced),
+		cmocka_unit_test(what_is_in_use_or_no_socket_stays),
+		cmocka_unit_test(a_path_too_long_for_a_socket_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
