@@ -55,8 +55,21 @@ size_t structure_read(struct scan *s, uint32_t i, struct span block, bool is_dig
 		      bool may_nest, char *ret_boundary);
 /* A multipart without parts becomes text/plain, its default (RFC 2045 section 5.2). */
 void structure_make_text(struct scan *s, uint32_t i);
-/* Appends BODY, or BODYSTRUCTURE when `is_extended`, of part `i`. */
-void structure_put(const struct scan *s, uint32_t i, bool is_extended, struct buf *out);
+/* Which of its forms a structure is to have. */
+struct structure_form {
+	bool is_extended; /* BODYSTRUCTURE, not BODY */
+	/*
+	 * As RFC 3501 section 9 has it: message/global is unknown to it and so goes
+	 * without envelope and body.
+	 */
+	bool is_rev1;
+};
+
+/* Appends the structure of part `i`. */
+void structure_put(const struct scan *s, uint32_t i, struct structure_form form,
+		   struct buf *out);
+/* Whether there is a message/global, so that IMAP4rev1 needs forms of its own. */
+bool structure_has_global(const struct scan *s);
 
 /* Appends the packed summary (summary.c knows the format). */
 void summary_pack(const struct scan *s, struct buf *out);

@@ -312,16 +312,31 @@ static void put_kept(const struct scan *s, struct stretch st, const char *absent
 		buf_puts(out, absent);
 }
 
-static void put_multipart(const struct scan *s, uint32_t i, bool is_extended,
+static bool is_global(const struct scan *s, const struct scan_part *p)
+{
+	return p->kind == PART_MESSAGE &&
+	       span_eq(stretch_span(p->subtype, &s->names), SPAN("GLOBAL"));
+}
+
+bool structure_has_global(const struct scan *s)
+{
+	for (uint32_t i = 0; i < s->n_parts; i++) {
+		if (is_global(s, &s->parts[i]))
+			return true;
+	}
+	return false;
+}
+
+static void put_multipart(const struct scan *s, uint32_t i, struct structure_form form,
 			  struct buf *out)
 {
 	const struct scan_part *p = &s->parts[i];
 
 	for (uint32_t c = i + 1; c < p->end; c = s->parts[c].end)
-		structure_put(s, c, is_extended, out);
+		structure_put(s, c, form, out);
 	buf_putc(out, ' ');
 	imapstr_put(out, stretch_span(p->subtype, &s->names));
-	if (is_extended) {
+	if (form.is_extended) {
 		put_kept(s, p->params, "NIL", out);
 		put_kept(s, p->extras, "NIL NIL NIL", out);
 	}
@@ -333,7 +348,8 @@ static void put_number(struct buf *out, uint64_t v)
 	buf_put_u64(out, v);
 }
 
-static void put_one(const struct scan *s, uint32_t i, bool is_extended, struct buf *out)
+static void put_one(const struct scan *s, uint32_t i, struct structure_form form,
+		    struct buf *out)
 {
 	const struct scan_part *p = &s->parts[i];
 	struct span type = stretch_span(p->type, &s->names);
@@ -344,28 +360,29 @@ static void put_one(const struct scan *s, uint32_t i, bool is_extended, struct b
 	put_kept(s, p->params, "NIL", out);
 	put_kept(s, p->basics, "NIL NIL \"7BIT\"", out);
 	put_number(out, p->body_end - p->body_start);
-	if (p->kind == PART_MESSAGE) {
+	if (p->kind == PART_MESSAGE && !(form.is_rev1 && is_global(s, p))) {
 		put_kept(s, p->envelope, "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)",
 			 out);
 		buf_putc(out, ' ');
-		structure_put(s, i + 1, is_extended, out);
+		structure_put(s, i + 1, form, out);
 		put_number(out, p->body_lines);
 	} else if (span_eq(type, SPAN("TEXT"))) {
 		put_number(out, p->body_lines);
 	}
-	if (is_extended) {
+	if (form.is_extended) {
 		put_kept(s, p->md5, "NIL", out);
 		put_kept(s, p->extras, "NIL NIL NIL", out);
 	}
 }
 
 /* Recursion ends at SUMMARY_MAX_DEPTH, which the scanner keeps. */
-void structure_put(const struct scan *s, uint32_t i, bool is_extended, struct buf *out)
+void structure_put(const struct scan *s, uint32_t i, struct structure_form form,
+		   struct buf *out)
 {
 	buf_putc(out, '(');
 	if (s->parts[i].kind == PART_MULTIPART)
-		put_multipart(s, i, is_extended, out);
+		put_multipart(s, i, form, out);
 	else
-		put_one(s, i, is_extended, out);
+		put_one(s, i, form, out);
 	buf_putc(out, ')');
 }

@@ -5,15 +5,17 @@
  *  16  i64 sent, UTC     24  i32 sent, day        28  u32 flags
  *  32  u32 parts         36  u32 bytes of names   40  u32 bytes of ENVELOPE
  *  44  u32 of BODY       48  u32 of BODYSTRUCTURE 52  u32 of the header
+ *  56  u32 of BODY       60  u32 of BODYSTRUCTURE, both for IMAP4rev1; 0: the same
  *
- * then the parts (PART_BYTES each), names, ENVELOPE, BODY, BODYSTRUCTURE, header.
+ * then the parts (PART_BYTES each), names, ENVELOPE, BODY, BODYSTRUCTURE, header, BODY
+ * and BODYSTRUCTURE for IMAP4rev1.
  */
 #include "mail/summary.h"
 
 #include "mail/scan.h"
 
 #define MAGIC		  0x314d534du
-#define HEAD_BYTES	  56
+#define HEAD_BYTES	  64
 #define PART_BYTES	  56
 #define FLAG_DATE	  1u
 #define FLAG_HEADER_SHIFT 8
@@ -70,16 +72,22 @@ static void put_part(struct buf *out, const struct scan_part *p)
 
 void summary_pack(const struct scan *s, struct buf *out)
 {
-	struct buf body = { 0 }, structure = { 0 };
+	struct buf body = { 0 }, structure = { 0 }, body_rev1 = { 0 },
+		   structure_rev1 = { 0 };
 	struct span envelope = stretch_span(s->envelope, &s->wire);
 	size_t n;
 
 	if (envelope.n == 0)
 		envelope = SPAN("(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
-	structure_put(s, 0, false, &body);
-	structure_put(s, 0, true, &structure);
+	structure_put(s, 0, (struct structure_form){ false, false }, &body);
+	structure_put(s, 0, (struct structure_form){ true, false }, &structure);
+	if (structure_has_global(s)) {
+		structure_put(s, 0, (struct structure_form){ false, true }, &body_rev1);
+		structure_put(s, 0, (struct structure_form){ true, true },
+			      &structure_rev1);
+	}
 	n = HEAD_BYTES + s->n_parts * (size_t)PART_BYTES + s->names.n + envelope.n +
-	    body.n + structure.n + s->header.n;
+	    body.n + structure.n + s->header.n + body_rev1.n + structure_rev1.n;
 	put32(out, MAGIC);
 	put32(out, (uint32_t)n);
 	put64(out, s->size);
@@ -93,6 +101,8 @@ void summary_pack(const struct scan *s, struct buf *out)
 	put32(out, (uint32_t)body.n);
 	put32(out, (uint32_t)structure.n);
 	put32(out, (uint32_t)s->header.n);
+	put32(out, (uint32_t)body_rev1.n);
+	put32(out, (uint32_t)structure_rev1.n);
 	for (uint32_t i = 0; i < s->n_parts; i++)
 		put_part(out, &s->parts[i]);
 	buf_put(out, buf_span(&s->names));
@@ -100,8 +110,12 @@ void summary_pack(const struct scan *s, struct buf *out)
 	buf_put(out, buf_span(&body));
 	buf_put(out, buf_span(&structure));
 	buf_put(out, buf_span(&s->header));
+	buf_put(out, buf_span(&body_rev1));
+	buf_put(out, buf_span(&structure_rev1));
 	buf_done(&body);
 	buf_done(&structure);
+	buf_done(&body_rev1);
+	buf_done(&structure_rev1);
 }
 
 void summary_part_get(const struct summary *s, uint32_t i, struct summary_part *ret_part)
@@ -258,10 +272,16 @@ enum err summary_open(struct span blob, struct summary *ret_summary)
 	    !take(&rest, get32(p + 40), &s.envelope) ||
 	    !take(&rest, get32(p + 44), &s.body) ||
 	    !take(&rest, get32(p + 48), &s.structure) ||
-	    !take(&rest, get32(p + 52), &s.header) || rest.n > 0)
+	    !take(&rest, get32(p + 52), &s.header) ||
+	    !take(&rest, get32(p + 56), &s.body_rev1) ||
+	    !take(&rest, get32(p + 60), &s.structure_rev1) || rest.n > 0)
 		return ERR_CORRUPT;
 	if (!parts_are_sound(&s))
 		return ERR_CORRUPT;
+	if (s.body_rev1.n == 0)
+		s.body_rev1 = s.body;
+	if (s.structure_rev1.n == 0)
+		s.structure_rev1 = s.structure;
 	*ret_summary = s;
 	return ERR_OK;
 }

@@ -81,8 +81,14 @@ struct summary {
 	int64_t sent_utc;      /* seconds since 1970 */
 	int32_t sent_day;      /* days since 1970, as written in the field: SENTON */
 	struct span envelope;  /* "(...)", ready to send */
-	struct span body;      /* BODY, "(...)" */
-	struct span structure; /* BODYSTRUCTURE, "(...)" */
+	struct span body;      /* BODY, "(...)", of IMAP4rev2 */
+	struct span structure; /* BODYSTRUCTURE, "(...)", of IMAP4rev2 */
+	/*
+	 * The same for a client that has not enabled IMAP4rev2 or UTF8=ACCEPT: differs
+	 * where there is a message/global, whose envelope and body RFC 3501 section 9 has
+	 * no place for.
+	 */
+	struct span body_rev1, structure_rev1;
 	enum summary_header header_kind;
 	struct span header;
 	struct span parts; /* private: the packed parts and the names they use */

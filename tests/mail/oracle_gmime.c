@@ -71,10 +71,12 @@ static void put_addresses(struct json *j, const char *key, InternetAddressList *
 		put_text(j, "name", internet_address_get_name(a));
 		if (INTERNET_ADDRESS_IS_MAILBOX(a))
 			put_text(j, "addr",
-				 internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(a)));
+				 internet_address_mailbox_get_addr(
+				     INTERNET_ADDRESS_MAILBOX(a)));
 		else
 			put_addresses(j, "members",
-				      internet_address_group_get_members(INTERNET_ADDRESS_GROUP(a)));
+				      internet_address_group_get_members(
+					  INTERNET_ADDRESS_GROUP(a)));
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -94,7 +96,8 @@ static void put_object(struct json *j, GMimeObject *o, int depth)
 		json_str(j, "kind", SPAN("multipart"));
 		json_close(j, '}');
 		for (int i = 0; i < g_mime_multipart_get_count(GMIME_MULTIPART(o)); i++)
-			put_object(j, g_mime_multipart_get_part(GMIME_MULTIPART(o), i), depth + 1);
+			put_object(j, g_mime_multipart_get_part(GMIME_MULTIPART(o), i),
+				   depth + 1);
 	} else if (GMIME_IS_MESSAGE_PART(o)) {
 		GMimeMessage *m = g_mime_message_part_get_message(GMIME_MESSAGE_PART(o));
 

@@ -171,6 +171,23 @@ static void a_message_inside_has_envelope_body_and_lines(void **state)
 		    "(\"MESSAGE\" \"DELIVERY-STATUS\" NIL NIL NIL \"7BIT\" 6)");
 }
 
+static void rev1_knows_no_message_global(void **state)
+{
+	/* RFC 3501 section 9, body-type-basic */
+	struct scanned r =
+	    scan(SPAN("Content-Type: message/global\r\n\r\nSubject: in\r\n\r\nx\r\n"));
+
+	assert_span(r.s.body_rev1, "(\"MESSAGE\" \"GLOBAL\" NIL NIL NIL \"7BIT\" 18)");
+	assert_span(r.s.structure_rev1,
+		    "(\"MESSAGE\" \"GLOBAL\" NIL NIL NIL \"7BIT\" 18 NIL NIL NIL NIL)");
+	assert_true(imapcheck_body(r.s.structure, true));
+	buf_done(&r.blob);
+	r = scan(SPAN("Subject: x\r\n\r\n"));
+	assert_true(span_eq(r.s.body, r.s.body_rev1));
+	assert_true(span_eq(r.s.structure, r.s.structure_rev1));
+	buf_done(&r.blob);
+}
+
 static void parts_of_a_digest_are_messages(void **state)
 {
 	/* RFC 2046 section 5.1.5 */
@@ -353,7 +370,7 @@ static void a_damaged_summary_is_refused(void **state)
 	for (size_t n = 0; n < r.blob.n; n++)
 		assert_int_equal(summary_open(span_sub(buf_span(&r.blob), 0, n), &s),
 				 ERR_CORRUPT);
-	for (size_t i = 0; i < (56 + 4 * 56) * 8; i++) {
+	for (size_t i = 0; i < (64 + 4 * 56) * 8; i++) {
 		char *byte = r.blob.p + r.blob.off + i / 8;
 
 		*byte = (char)(*byte ^ 1 << i % 8);
@@ -389,6 +406,7 @@ int main(void)
 		cmocka_unit_test(plain_text_has_a_default_charset),
 		cmocka_unit_test(the_line_end_before_a_delimiter_belongs_to_it),
 		cmocka_unit_test(a_message_inside_has_envelope_body_and_lines),
+		cmocka_unit_test(rev1_knows_no_message_global),
 		cmocka_unit_test(parts_of_a_digest_are_messages),
 		cmocka_unit_test(a_multipart_without_parts_is_text),
 		cmocka_unit_test(the_outer_boundary_ends_inner_parts),
