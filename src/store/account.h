@@ -79,6 +79,13 @@ struct account *account_get(struct store *s, struct account_id id);
 /* Begins (+1) or ends (-1) work that no caller waits for. False: the store is closing,
  * and it is not begun. */
 bool store_background(struct store *s, int by);
+/* Waits until there is none. */
+void store_wait_quiet(struct store *s);
+/* Removes messages whose bodies are torn (torn.c): of the whole store, waiting; of one
+ * account, as an op in the background. */
+enum err store_mend_torn(struct store *s);
+void store_torn_remove(struct store *s, struct account_id id,
+		       const struct body_id *bodies, size_t n, _Atomic enum err *rc);
 /* Evicts idle accounts beyond `keep`. */
 void store_evict(struct store *s, size_t keep);
 

@@ -120,7 +120,7 @@ static void op_publish(struct engine_op *e)
 		a->modseq = o->modseq;
 		account_watches_fire(a);
 	}
-	a->is_ready = true;
+	a->is_ready = a->names != NULL;
 	pthread_mutex_unlock(&a->lock);
 }
 

@@ -17,6 +17,17 @@ enum err store_open(const struct engine_config *c, struct store **ret,
 	s->idle_last = &s->idle_first;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->quiet, NULL);
+	if (!(s->flags & ENGINE_READ_ONLY)) {
+		rc = store_mend_torn(s);
+		if (rc != ERR_OK) {
+			buf_printf(ret_why,
+				   "messages that a power cut left torn could not be "
+				   "removed: %s",
+				   err_text(rc));
+			store_close(s);
+			return rc;
+		}
+	}
 	*ret = s;
 	return ERR_OK;
 }
@@ -33,15 +44,22 @@ bool store_background(struct store *s, int by)
 	return is_taken;
 }
 
+void store_wait_quiet(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (s->n_background > 0)
+		pthread_cond_wait(&s->quiet, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
 void store_close(struct store *s)
 {
 	if (!s)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->is_closing = true;
-	while (s->n_background > 0)
-		pthread_cond_wait(&s->quiet, &s->lock);
 	pthread_mutex_unlock(&s->lock);
+	store_wait_quiet(s);
 	engine_close(s->engine);
 	store_evict(s, 0);
 	if (s->n_accounts > 0)

@@ -6,13 +6,18 @@ and the account's numbers without a hole. Bodies that never reached the
 device must be found, and a sync that fails must end the process without one
 more acknowledgement.
 
-    crash.py WRITER FAIL_SYNC [--rounds N] [--seconds S]
+    crash.py WRITER FAIL_SYNC [--rounds N] [--seconds S] [--power-cuts N]
+
+--power-cuts needs root: an ext4 on a loop device is shut down under load
+without its journal being flushed, so that only what was synced is left.
 """
 import argparse
+import fcntl
 import glob
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -113,6 +118,38 @@ def a_failed_sync_is_fatal(writer, shim, where):
         check(result.returncode == 0, part, result.stdout[-2000:], result.stderr[-2000:])
 
 
+EXT4_IOC_SHUTDOWN, NOLOGFLUSH = 0x8004587d, 2
+
+
+def power_cuts_lose_nothing(writer, where, cuts, seconds):
+    image, mount = os.path.join(where, "image"), os.path.join(where, "mount")
+    acks = os.path.join(where, "power.acks")
+    os.mkdir(mount)
+    with open(image, "wb") as f:
+        f.truncate(2 << 30)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    for seed in range(1, cuts + 1):
+        subprocess.run(["mount", "-o", "loop", image, mount], check=True)
+        try:
+            with open(acks, "a") as out:
+                process = start(writer, os.path.join(mount, "store"), 100 + seed, out)
+                time.sleep(seconds * (0.5 + seed % 3 / 2))
+                fd = os.open(mount, os.O_RDONLY)
+                fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
+                os.close(fd)
+                process.kill()
+                process.communicate()
+            subprocess.run(["umount", mount], check=True)
+            subprocess.run(["mount", "-o", "loop", image, mount], check=True)
+            lines = whole_lines(acks)
+            result = run(writer, "verify", os.path.join(mount, "store"), input=lines)
+            print(f"power cut {seed}: {result.stderr.strip()}")
+            check(lines, "nothing was acknowledged")
+            check(result.returncode == 0, result.stdout[-2000:], result.stderr[-2000:])
+        finally:
+            subprocess.run(["umount", mount], check=True)
+
+
 def sanitizer_of(program):
     for line in run("ldd", program).stdout.splitlines():
         if "libasan" in line or "libtsan" in line:
@@ -125,6 +162,7 @@ def main():
     parser.add_argument("writer")
     parser.add_argument("fail_sync")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--power-cuts", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=1.0)
     args = parser.parse_args()
     where = tempfile.mkdtemp(prefix="crash-")
@@ -133,6 +171,8 @@ def main():
         a_torn_body_is_found_and_dropped(args.writer, where)
         a_whole_body_is_not_called_torn(args.writer, where)
         a_failed_sync_is_fatal(args.writer, args.fail_sync, where)
+        if args.power_cuts:
+            power_cuts_lose_nothing(args.writer, where, args.power_cuts, args.seconds)
     finally:
         shutil.rmtree(where)
     print("nothing acknowledged was lost")

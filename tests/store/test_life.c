@@ -145,6 +145,35 @@ static void what_a_crash_left_is_swept_at_the_next_open(void **state)
 	pthread_mutex_unlock(&a->lock);
 }
 
+static void messages_with_torn_bodies_go(void **state)
+{
+	do_append_many(&site, a, "INBOX", 300);
+	assert_int_equal(do_create(&site, a, "B", 0), ERR_OK);
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	struct done d = { 0 };
+	assert_int_equal(do_copy(&site, m, "1:10", "B", false, &d), ERR_OK);
+	done_clear(&d);
+	struct view *v = mailbox_view_now(m);
+	struct body_id torn[3] = { view_get(v, 3).info->body,
+				   view_get(v, 290).info->body,
+				   { { 9 } } };
+	view_unref(v);
+	mailbox_unref(m);
+	struct account_id id = a->id;
+	account_unref(a);
+	site_quiet(&site);
+	store_evict(site.store, 0);
+	_Atomic enum err rc = ERR_OK;
+	store_torn_remove(site.store, id, torn, 3, &rc);
+	site_quiet(&site);
+	assert_int_equal(rc, ERR_OK);
+	a = site_account(&site, "alice");
+	assert_int_equal(do_status(&site, a, "INBOX").messages, 298);
+	assert_int_equal(do_status(&site, a, "B").messages, 9);
+	assert_int_equal(read_code(torn[0]), ERR_NOENT);
+	assert_int_equal(read_code(torn[1]), ERR_NOENT);
+}
+
 static void a_deleted_mailbox_is_gone_for_its_sessions(void **state)
 {
 	assert_int_equal(do_create(&site, a, "B", 0), ERR_OK);
@@ -358,6 +387,7 @@ int main(int argc, char **argv)
 		T(a_view_of_another_mailbox_keeps_a_shared_body),
 		T(bodies_to_drop_are_swept_when_the_last_session_ends),
 		T(what_a_crash_left_is_swept_at_the_next_open),
+		T(messages_with_torn_bodies_go),
 		T(a_deleted_mailbox_is_gone_for_its_sessions),
 		T(a_renamed_mailbox_stays_open),
 		T(recent_messages_are_claimed_once),

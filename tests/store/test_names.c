@@ -64,18 +64,10 @@ static void create_makes_the_levels_above(void **state)
 
 static void bad_names_are_refused(void **state)
 {
-	static const char *const bad[] = { "",
-					   "/",
-					   "/a",
-					   "a//b",
-					   "a\tb",
-					   "a\x7f",
-					   "\xff",
-					   "a\xc2\x85",
-					   "//",
-					   "\xed\xa0\x80",
-					   "a\xe2\x80\xa8"
-					   "b" };
+	static const char *const bad[] = {
+		"",	"/",	     "/a", "a//b",	   "a\tb",	     "a\x7f",
+		"\xff", "a\xc2\x85", "//", "\xed\xa0\x80", "a\xe2\x80\xa8 b"
+	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_int_equal(create(bad[i]), ERR_INVAL);
 	char deep[200] = "a", longest[STORE_NAME_BYTES + 2];

@@ -111,10 +111,7 @@ void site_init(struct site *s)
 
 void site_quiet(struct site *s)
 {
-	pthread_mutex_lock(&s->store->lock);
-	while (s->store->n_background > 0)
-		pthread_cond_wait(&s->store->quiet, &s->store->lock);
-	pthread_mutex_unlock(&s->store->lock);
+	store_wait_quiet(s->store);
 }
 
 static void finding(void *arg, const char *sentence)
