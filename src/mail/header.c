@@ -55,9 +55,14 @@ size_t header_name_bytes(struct span line)
 	return i < line.n && line.p[i] == ':' ? n : 0;
 }
 
+static struct span without_bom(struct span s)
+{
+	return span_starts(s, SPAN(HEADER_BOM)) ? span_sub(s, 3, s.n) : s;
+}
+
 struct header_iter header_iter(struct span block)
 {
-	return (struct header_iter){ .rest = block };
+	return (struct header_iter){ .rest = without_bom(block) };
 }
 
 bool header_next(struct header_iter *it, struct header_field *ret_field)
@@ -123,7 +128,8 @@ void header_filter(struct span block, const struct span *names, size_t n_names,
 			return;
 		}
 		struct span whole = take_folded(&block);
-		struct span name = span_sub(whole, 0, header_name_bytes(whole));
+		struct span line = without_bom(whole);
+		struct span name = span_sub(line, 0, header_name_bytes(line));
 
 		if (is_listed(name, names, name.n > 0 ? n_names : 0) != is_not)
 			buf_put(out, whole);

@@ -18,6 +18,9 @@ struct header_field {
 	struct span whole; /* name to line end, exact bytes */
 };
 
+/* A byte order mark, which some programs leave before the first field: passed over. */
+#define HEADER_BOM "\xef\xbb\xbf"
+
 /* for (struct header_iter it = header_iter(block); header_next(&it, &f); ) */
 struct header_iter {
 	struct span rest;

@@ -309,7 +309,8 @@ static void keep_line(struct summary_scanner *s, struct span line)
  */
 static bool take_header_line(struct summary_scanner *s, struct span line)
 {
-	bool is_field = header_name_bytes(line) > 0;
+	bool is_field = header_name_bytes(line) > 0 ||
+			span_starts(line, SPAN(HEADER_BOM));
 
 	if (span_eq(line, SPAN("\r\n")) || span_eq(line, SPAN("\n"))) {
 		keep_line(s, line);

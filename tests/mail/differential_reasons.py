@@ -203,6 +203,9 @@ EXPLAINED = [
            "\"message/rfc822 Content-Type: ...\" names its type well enough; Python falls back to text.",
            structure(lambda d: d.oracle == "python" and
                      any(re.match(rb"\s*[^\s;/]+/[^\s;/]+\s+[^;(]*/", f) for f in type_fields(d.message)))),
+    Reason("byte order mark",
+           "A mark before the first field is not part of its name; GMime loses the field.",
+           lambda d: d.message.startswith(b"\xef\xbb\xbf")),
     Reason("missing semicolon",
            "\"multipart/mixed boundary=x\" leaves no doubt of what is meant; without it, the parts are not seen.",
            structure(lambda d: any(re.match(rb"\s*[^\s;/]+/[^\s;/]+\s+boundary=", f)

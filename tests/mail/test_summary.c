@@ -68,6 +68,13 @@ static void absent_is_nil_and_empty_is_empty(void **state)
 			"(\"\" \"\" NIL NIL NIL NIL NIL NIL \"\" \"\")");
 }
 
+static void a_byte_order_mark_is_passed_over(void **state)
+{
+	assert_envelope("\xef\xbb\xbf"
+			"Subject: x\r\nMessage-ID: y\r\n\r\n",
+			"(NIL \"x\" NIL NIL NIL NIL NIL NIL NIL \"y\")");
+}
+
 static void sender_and_reply_to_default_to_from(void **state)
 {
 	assert_envelope("From: a@b\r\nSender:\r\nReply-To: c@d\r\n\r\n",
@@ -396,6 +403,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_example_of_rfc_3501_section_8),
 		cmocka_unit_test(absent_is_nil_and_empty_is_empty),
+		cmocka_unit_test(a_byte_order_mark_is_passed_over),
 		cmocka_unit_test(sender_and_reply_to_default_to_from),
 		cmocka_unit_test(
 		    destination_fields_are_put_together_and_others_are_the_first),
