@@ -122,13 +122,13 @@ static bool is_listed(struct span name, const struct span *names, size_t n_names
 void header_filter(struct span block, const struct span *names, size_t n_names,
 		   bool is_not, struct buf *out)
 {
-	while (block.n > 0) {
+	for (bool is_first = true; block.n > 0; is_first = false) {
 		if (starts_empty(block)) {
 			buf_put(out, take_line(&block));
 			return;
 		}
 		struct span whole = take_folded(&block);
-		struct span line = without_bom(whole);
+		struct span line = is_first ? without_bom(whole) : whole;
 		struct span name = span_sub(line, 0, header_name_bytes(line));
 
 		if (is_listed(name, names, name.n > 0 ? n_names : 0) != is_not)

@@ -297,6 +297,7 @@ void structure_make_text(struct scan *s, uint32_t i)
 
 	p->kind = PART_LEAF;
 	set_type(s, p, SPAN("text"), SPAN("plain"));
+	p->charset = scan_name(s, SPAN(""));
 	buf_puts(&s->wire, "(\"CHARSET\" \"US-ASCII\")");
 	p->params = close_stretch(s, start);
 }

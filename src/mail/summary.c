@@ -12,6 +12,8 @@
  */
 #include "mail/summary.h"
 
+#include <assert.h>
+
 #include "mail/scan.h"
 
 #define MAGIC		  0x314d534du
@@ -53,6 +55,9 @@ static uint64_t get64(const char *p)
 static void put_part(struct buf *out, const struct scan_part *p)
 {
 	const uint64_t most = UINT32_MAX;
+
+	assert(p->subtype.off == p->type.off + p->type.n);
+	assert(p->charset.off == p->subtype.off + p->subtype.n);
 
 	put64(out, p->header_start);
 	put64(out, p->body_start);
