@@ -12,12 +12,15 @@ enum { PARSE, MESSAGE_IN, ANSWER };
 
 /* All messages of one command are one commit and wait in memory or on disk until then. */
 #define APPEND_MESSAGES_MAX 1000
+/* What is left of each behind its last whole piece waits in memory. */
+#define APPEND_HELD_MAX (UINT64_C(64) << 20)
 
 struct append_state {
 	struct cmd *cmd;
 	struct span path;
 	struct append_item *item;
 	size_t n, cap;	  /* complete ones; room */
+	uint64_t held;	  /* bytes of them in memory */
 	bool has_partial; /* item[n] is being fed */
 	bool has_nul;	  /* where none may be */
 };
@@ -114,6 +117,11 @@ static enum verdict message(struct cmd *cmd)
 	if (cmd->literal.bytes > cmd->server->config.limits.message_bytes)
 		return reply_no(cmd, "TOOBIG",
 				"The message is larger than this server takes.");
+	st->held += cmd->literal.bytes % BODY_PIECE;
+	if (st->held > APPEND_HELD_MAX)
+		return reply_no(cmd, "LIMIT",
+				"These messages are too large for one APPEND; send fewer "
+				"at a time.");
 	item->body = incoming_new(cmd->session->account, cmd->conn->home->home, drained,
 				  st);
 	st->has_partial = true;
@@ -145,7 +153,8 @@ static enum verdict message_in(struct cmd *cmd)
 	st->has_partial = false;
 	st->n++;
 	if (st->has_nul)
-		return reply_bad(cmd, "The message has a NUL: send it as literal8, ~{n}.");
+		return reply_bad(cmd,
+				 "The message has a NUL: send it as literal8, ~{n}.");
 	if (cmd->has_literal)
 		return message(cmd);
 	if (!cursor_end(&cmd->cur))

@@ -357,6 +357,9 @@ static enum verdict parse(struct cmd *cmd)
 	switch (search_compile(cmd->arena, cmd->session->selected, &st->program,
 			       &st->search)) {
 	case ERR_OK: break;
+	case ERR_LIMIT:
+		return refuse(cmd, "LIMIT",
+			      "These are too many texts to look for at once.");
 	case ERR_NOCHARSET:
 		return refuse(cmd, "BADCHARSET (US-ASCII UTF-8)",
 			      "That charset is not known here.");

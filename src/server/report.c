@@ -9,9 +9,9 @@ struct walk {
 	struct cmd *cmd;
 	struct selected *sel;
 	struct view *now;
-	struct numset done; /* UIDs told in this walk */
-	uint32_t gone;	    /* EXPUNGE lines so far */
-	uint32_t limit;	    /* UIDs from here on are new to the client */
+	struct numset expunged; /* UIDs told as such */
+	uint32_t gone;		/* EXPUNGE lines so far */
+	uint32_t limit;		/* UIDs from here on are new to the client */
 };
 
 void report_flags(struct cmd *cmd, bool always)
@@ -53,8 +53,33 @@ static void tell_gone(void *arg, uint32_t old_seq, uint32_t uid)
 
 	untagged(w->cmd, "%u EXPUNGE", old_seq - w->gone);
 	w->gone++;
-	numset_remove_range(&w->sel->recent, uid, uid);
-	numset_remove_range(&w->sel->saved, uid, uid);
+	numset_add(&w->expunged, uid);
+}
+
+/* In one pass, whatever the two sets look like. */
+static void take_out(struct numset *from, const struct numset *what)
+{
+	struct numset rest = { 0 };
+	uint64_t next = 1;
+
+	for (size_t i = 0; i < what->n; i++) {
+		if (what->r[i].lo > next)
+			numset_add_range(&rest, (uint32_t)next, what->r[i].lo - 1);
+		next = (uint64_t)what->r[i].hi + 1;
+	}
+	if (next <= UINT32_MAX)
+		numset_add_range(&rest, (uint32_t)next, UINT32_MAX);
+	numset_intersect(from, &rest);
+	numset_done(&rest);
+}
+
+static void forget_expunged(struct walk *w)
+{
+	if (w->expunged.n) {
+		take_out(&w->sel->recent, &w->expunged);
+		take_out(&w->sel->saved, &w->expunged);
+	}
+	numset_done(&w->expunged);
 }
 
 static void tell_message(struct walk *w, const struct view_msg *m)
@@ -172,6 +197,7 @@ static void report_walk(struct walk *w)
 	if (!hold) {
 		view_diff(sel->view, w->now,
 			  &(struct view_diff){ .expunged = tell_gone, .arg = w });
+		forget_expunged(w);
 		advance(&sel->view, w->now);
 		tell_new(w, old_uidnext);
 	}

@@ -8,7 +8,7 @@ static void term_drop(void *arg)
 {
 	struct term *t = arg;
 
-	numset_done(&t->uids);
+	numset_done(&t->numbers);
 	match_body_free(t->matcher);
 }
 
@@ -39,15 +39,44 @@ static struct span field_name(const struct search_node *n)
 	}
 }
 
-static enum err compile_key(struct search *s, struct term *t, struct span charset)
+/* The ranges, not their messages: a program may hold thousands of "1:*". */
+static enum err compile_set(struct term *t, const struct selected *sel, bool uid)
+{
+	const struct seqset *set = &t->node->u.set;
+	uint32_t count = view_count(sel->view), last = count;
+
+	t->set = set->saved ? &sel->saved : &t->numbers;
+	if (uid && count)
+		last = view_get(sel->view, count).uid;
+	if (!uid && (seqset_max(set) > count || (seqset_has_star(set) && !count)))
+		return ERR_INVAL;
+	seqset_resolve(set, last, &t->numbers);
+	return ERR_OK;
+}
+
+static enum err compile_text(struct search *s, struct term *t, struct span charset)
 {
 	const struct search_node *n = t->node;
+	bool is_header = n->key == SEARCH_HEADER;
 	struct span text;
 	enum err rc;
 
+	if (s->n_texts++ == SEARCH_TEXTS_MAX)
+		return ERR_LIMIT;
+	t->header_name = field_name(n);
+	rc = to_utf8(s->arena, charset, is_header ? n->u.header.text : n->u.text, &text);
+	if (rc == ERR_OK)
+		t->needle = match_needle_new(s->arena, text);
+	return rc;
+}
+
+static enum err compile_key(struct search *s, struct term *t, struct span charset)
+{
+	const struct search_node *n = t->node;
+
 	switch (n->key) {
-	case SEARCH_SEQUENCE: return selected_resolve(s->selected, &n->u.set, false, &t->uids);
-	case SEARCH_UID: return selected_resolve(s->selected, &n->u.set, true, &t->uids);
+	case SEARCH_SEQUENCE: return compile_set(t, s->selected, false);
+	case SEARCH_UID: return compile_set(t, s->selected, true);
 	case SEARCH_KEYWORD:
 	case SEARCH_UNKEYWORD:
 		t->keyword = view_find_keyword(s->selected->told, n->u.text);
@@ -59,14 +88,7 @@ static enum err compile_key(struct search *s, struct term *t, struct span charse
 	case SEARCH_TO:
 	case SEARCH_HEADER:
 	case SEARCH_BODY:
-	case SEARCH_TEXT:
-		t->header_name = field_name(n);
-		rc = to_utf8(s->arena, charset,
-			     n->key == SEARCH_HEADER ? n->u.header.text : n->u.text,
-			     &text);
-		if (rc == ERR_OK)
-			t->needle = match_needle_new(s->arena, text);
-		return rc;
+	case SEARCH_TEXT: return compile_text(s, t, charset);
 	default: return ERR_OK;
 	}
 }
@@ -170,6 +192,14 @@ static enum answer ask_sent(const struct term *t, const struct subject *m)
 	}
 }
 
+static enum answer ask_set(const struct term *t, const struct subject *m)
+{
+	/* "$" holds UIDs, whichever key it stands in */
+	bool uid = t->node->key == SEARCH_UID || t->node->u.set.saved;
+
+	return yes(numset_has(t->set, uid ? m->msg.uid : m->seq));
+}
+
 static enum answer ask(const struct search *s, const struct term *t,
 		       const struct subject *m);
 
@@ -228,7 +258,7 @@ static enum answer ask(const struct search *s, const struct term *t,
 	case SEARCH_KEYWORD: return yes(has_keyword(s, m, t->keyword));
 	case SEARCH_UNKEYWORD: return yes(!has_keyword(s, m, t->keyword));
 	case SEARCH_SEQUENCE:
-	case SEARCH_UID: return yes(numset_has(&t->uids, m->msg.uid));
+	case SEARCH_UID: return ask_set(t, m);
 	case SEARCH_LARGER: return yes(m->msg.info->bytes > n->u.number);
 	case SEARCH_SMALLER: return yes(m->msg.info->bytes < n->u.number);
 	case SEARCH_BEFORE: return yes(internal_day(m) < n->u.days);

@@ -17,7 +17,8 @@ struct term {
 	struct term *child, *next;
 	struct match_needle *needle; /* of text keys */
 	struct span header_name;     /* of keys that look into one field */
-	struct numset uids;	     /* of sets */
+	struct numset numbers;	     /* of sets, as written: ranges may reach further */
+	const struct numset *set;    /* those, or what "$" holds */
 	int keyword;		     /* its number, -1: the mailbox has none such */
 	bool is_found;		     /* BODY, TEXT: in the message in hand */
 	struct term *next_text;	     /* all BODY and TEXT terms */
@@ -29,7 +30,8 @@ struct search {
 	struct selected *selected;
 	struct term *root;
 	struct term *texts;
-	unsigned needs; /* enum search_need */
+	unsigned n_texts; /* keys with a text */
+	unsigned needs;	  /* enum search_need */
 };
 
 /* What is known of the message in hand; grows from view to summary to text. */
@@ -43,8 +45,10 @@ struct subject {
 
 /*
  * ERR_NOCHARSET: the program's charset is not known. ERR_INVAL: a message number
- * is above EXISTS, or a text is not in its charset. The search lives in `a`.
+ * is above EXISTS, or a text is not in its charset. ERR_LIMIT: more than
+ * SEARCH_TEXTS_MAX texts. The search lives in `a`.
  */
+#define SEARCH_TEXTS_MAX 128 /* each is looked for in every message */
 enum err search_compile(struct arena *a, struct selected *sel,
 			const struct search_program *p, struct search **ret);
 enum answer search_ask(const struct search *s, const struct subject *m);

@@ -129,3 +129,18 @@ def test_id_before_a_login_is_that_logins():
         assert [(e["client"], e["client_from_earlier_epoch"]) for e in got] == [
             ("name=one", False), ("name=two", False)]
         assert plain("", ADMIN, ADMIN_PW) not in site.stderr()
+
+
+def test_a_search_has_a_bounded_number_of_texts(site, alice):
+    with site.session(alice) as k:
+        k.append("INBOX", eml("plain"))
+        k.select()
+        k.ok("SEARCH" + " TO mooch" * 100)
+        k.no("SEARCH" + " TO mooch" * 200, code="LIMIT")
+        k.ok("SEARCH RETURN (SAVE) ALL")
+        k.no("SEARCH RETURN (SAVE)" + " NOT BODY x" * 200, code="LIMIT")
+        assert k.ok("SEARCH $").untagged == [b"* SEARCH"]
+        # sets are not: they cost nothing
+        assert k.ok("SEARCH" + " 1:* UID 1:4294967295 $ *" * 900).untagged == [b"* SEARCH"]
+        assert k.ok("SEARCH" + " 1:* UID 1:4294967295 NOT $ *" * 600).untagged == [b"* SEARCH 1"]
+        k.bad("SEARCH 2")
