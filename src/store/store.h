@@ -24,7 +24,8 @@ struct mailbox; /* refcounted handle on an open mailbox */
 enum err store_open(const struct engine_config *c, struct store **ret, struct buf *ret_why);
 void store_close(struct store *s);
 
-/* How an op is started: where it completes, for whom (base/task.h). */
+/* How an op is started: where it completes, for whom (base/task.h). `owner` is never NULL:
+ * that would be an orphan. */
 struct op_to {
 	struct executor *home;
 	void (*done)(struct op *, void *owner);
@@ -85,7 +86,8 @@ struct op *mailbox_create(struct account *a, struct span path, unsigned special_
 /* DELETE: ERR_BUSY when it has children (then the mailbox stays, RFC 9051 6.3.5: NO [HASCHILDREN]
  * is the caller's) ; ERR_DENIED for INBOX. A \NonExistent level is removed with its last child. */
 struct op *mailbox_delete(struct account *a, struct span path, struct op_to to);
-/* RENAME with all below; INBOX: its messages move to the new mailbox (RFC 9051 6.3.6). */
+/* RENAME with all below; INBOX: its messages move to the new mailbox (RFC 9051 6.3.6). ERR_INVAL:
+ * to a name below itself. Levels above are made; subscriptions stay with the old names. */
 struct op *mailbox_rename(struct account *a, struct span from, struct span to_path, struct op_to to);
 struct op *mailbox_subscribe(struct account *a, struct span path, bool on, struct op_to to);
 /* In done of mailbox_create: the MAILBOXID. */
@@ -133,7 +135,8 @@ struct flag_names {
 /*
  * STORE. `unchangedsince`: UINT64_MAX for none (RFC 7162 3.1.3). UIDs that are
  * gone are passed over. Everything the op needs is copied at start.
- * ERR_LIMIT: too many keywords.
+ * A message that already is as asked for keeps its modseq (RFC 7162 3.1.11).
+ * ERR_LIMIT: too many keywords. ERR_NOENT: the mailbox is gone, here and in messages_expunge.
  */
 struct op *messages_flag(struct mailbox *m, const struct numset *uids, enum flag_change how,
 			 const struct flag_names *flags, uint64_t unchangedsince, struct op_to to);
@@ -145,7 +148,8 @@ struct op *messages_expunge(struct mailbox *m, const struct numset *uids, struct
 
 /*
  * COPY or MOVE to a mailbox of the same account by name; all or nothing.
- * ERR_NOENT: no such mailbox (TRYCREATE). Flags and internal date are kept,
+ * ERR_NOENT: no such mailbox (TRYCREATE); ERR_CLOSED: the source is gone; ERR_LIMIT: too many
+ * keywords in the target. Flags and internal date are kept,
  * bodies are shared. In done: op_uidvalidity (of the target), op_source_uids,
  * op_target_uids (pairwise, ascending); both empty when nothing was left.
  */
