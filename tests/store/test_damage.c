@@ -210,9 +210,10 @@ static void damaged_rows_are_found_and_do_no_harm(void **state)
 {
 	uint64_t rng = 3;
 	int found = 0, tries = 0;
-	size_t n = 1;
+	size_t n = 1,
+	       step = site_is_lasting() ? 4 : 1; /* each opens a store of its own */
 	for (size_t round = 0; round < 2; round++)
-		for (size_t i = 0; i < n; i++, tries++)
+		for (size_t i = round; i < n; i += step, tries++)
 			n = try_damage(i, &rng, &found);
 	print_message("%d of %d damages found, %zu rows\n", found, tries, n);
 	assert_true(found > tries / 2);

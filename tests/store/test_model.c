@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "store/account.h"
 #include "testloop.h"
 
 enum { N_BOXES = 3, N_KEYWORDS = 70, MAX_MESSAGES = 4000, N_SYSTEM = 5 };
@@ -40,7 +41,7 @@ struct model {
 
 static const char *const path[N_BOXES] = { "INBOX", "Work", "Work/old" };
 static unsigned long seed = 1;
-static int steps = 1200;
+static int steps = 800;
 
 static struct msg *find(struct box *b, uint32_t uid)
 {
@@ -374,6 +375,8 @@ static void reopen(struct model *t, bool close_site)
 static void step(struct model *t)
 {
 	unsigned k = rnd(&t->rng, N_BOXES);
+	if (rnd(&t->rng, 25) == 0) /* as if a commit had failed */
+		atomic_store(&t->a->drop_head, true);
 	switch (rnd(&t->rng, 12)) {
 	case 0:
 	case 1: random_append(t, k); break;
