@@ -27,10 +27,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(total <= size);
 	for (struct header_iter it = header_iter(buf_span(&in)); header_next(&it, &f);)
 		n_in--;
-	MUST(n_in == 0 || memmem(data, size, HEADER_BOM, 3));
-	for (struct header_iter it = header_iter(buf_span(&out)); header_next(&it, &f);)
-		MUST(memmem(data, size, HEADER_BOM, 3) ||
-		     !span_ieq(f.name, names[0]) && !span_ieq(f.name, names[1]));
+	/* a mark counts at the start alone, and after filtering that is another place */
+	if (!memmem(data, size, HEADER_BOM, 3)) {
+		MUST(n_in == 0);
+		for (struct header_iter it = header_iter(buf_span(&out));
+		     header_next(&it, &f);)
+			MUST(!span_ieq(f.name, names[0]) && !span_ieq(f.name, names[1]));
+	}
 	buf_done(&in);
 	buf_done(&out);
 	buf_done(&again);

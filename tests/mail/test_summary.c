@@ -213,6 +213,8 @@ static void a_multipart_without_parts_is_text(void **state)
 		    LEAF("5", "1"));
 	assert_body("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b--\r\n",
 		    LEAF("7", "1"));
+	assert_body("Content-Type: multipart/mixed; boundary=b; charset=utf-8\r\n\r\nx",
+		    LEAF("1", "0"));
 }
 
 static void the_outer_boundary_ends_inner_parts(void **state)
