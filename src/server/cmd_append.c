@@ -155,8 +155,12 @@ static enum verdict message_in(struct cmd *cmd)
 	if (st->has_nul)
 		return reply_bad(cmd,
 				 "The message has a NUL: send it as literal8, ~{n}.");
-	if (cmd->has_literal)
+	if (cmd->has_literal) {
+		/* The one before is put away first, so that many hold little memory. */
+		if (!incoming_end(st->item[st->n - 1].body))
+			cmd->conn->is_literal_held = true;
 		return message(cmd);
+	}
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	op = messages_append(cmd->session->account, st->path, st->item, st->n,
