@@ -85,7 +85,7 @@ struct cmd {
 	bool has_literal; /* not taken yet */
 	struct switch_plan plan;
 	struct buf tagged; /* the tagged reply, sent by conn.c after the report */
-	enum { TAGGED_NONE, TAGGED_OK, TAGGED_NO, TAGGED_BAD } tagged_kind;
+	enum tagged { TAGGED_NONE, TAGGED_OK, TAGGED_NO, TAGGED_BAD } tagged_kind;
 	const struct numset *mark;	    /* report.h: told in any case */
 	const struct report_silent *silent; /* report.h: the client's own wish */
 	bool may_expunge;		    /* EXPUNGE may be reported now */

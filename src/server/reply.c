@@ -1,8 +1,8 @@
 /* Replies of commands: tagged lines, untagged responses, errors in words. */
 #include "server/reply.h"
 
-static void tagged_set(struct cmd *cmd, int kind, const char *word, const char *code,
-		       const char *text)
+static void tagged_set(struct cmd *cmd, enum tagged kind, const char *word,
+		       const char *code, const char *text)
 {
 	struct buf *b = &cmd->tagged;
 
