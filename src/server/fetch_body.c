@@ -420,7 +420,9 @@ enum verdict fetch_content(struct cmd *cmd)
 	content_reset(st);
 	switch (item_of(st)->kind) {
 	case FETCH_ENVELOPE: buf_put(&st->line, st->summary.envelope); return CMD_DONE;
-	case FETCH_BODY: buf_put(&st->line, st->summary.body); return CMD_DONE;
+	case FETCH_BODY:
+		buf_put(&st->line, is_rev2 ? st->summary.body : st->summary.body_rev1);
+		return CMD_DONE;
 	case FETCH_BODYSTRUCTURE:
 		buf_put(&st->line,
 			is_rev2 ? st->summary.structure : st->summary.structure_rev1);
