@@ -66,7 +66,8 @@ def build(name, options, env=None):
             return Count(failed=1)
     status, text = run(["ninja", "-C", where], log, env)
     if status:
-        tail([l for l in [text]][0])
+        tail("\n".join(line for line in text.splitlines()
+                       if not re.match(r"\[\d+/\d+\]|ccache |cc |clang ", line)))
         return Count(failed=1)
     return Count(passed=1)
 
