@@ -147,8 +147,8 @@ static void forget(struct client *c)
 
 static void gone(struct client *c, enum err rc, struct span why)
 {
+	c->stats.lost += c->phase == PHASE_OPEN || c->phase == PHASE_IN;
 	forget(c);
-	c->stats.lost++;
 	cmd_end_all(c, why);
 	if (c->become.is_active && !c->is_dead)
 		login_lost(c, rc, why);

@@ -86,6 +86,10 @@ struct client {
 	struct buf caps;
 	bool has_caps, was_told;   /* was_told: by a CAPABILITY within AUTHENTICATE */
 	bool has_initial_response; /* SASL-IR, as told before the login on this TLS */
+	/* Some servers' login code leaves out what the command CAPABILITY tells
+	 * (Cyrus 3.6: UNAUTHENTICATE). */
+	bool is_asked, is_asking; /* of this login */
+	bool is_code_enough;	  /* the command told no more, once */
 	struct buf user;
 	const char *why_no_switch;
 	bool was_connected;

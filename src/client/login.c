@@ -29,6 +29,7 @@ void login_caps_forget(struct client *c)
 	buf_clear(&c->caps);
 	c->has_caps = false;
 	c->was_told = false;
+	c->is_asked = c->is_asking = false;
 }
 
 void become_end(struct client *c, const struct client_result *result)
@@ -92,6 +93,10 @@ static void capability_done(void *arg, const struct client_result *r)
 		return; /* login_lost() has it */
 	if (r->rc == ERR_OK && r->code == CODE_CAPABILITY)
 		login_caps_set(c, r->code_args);
+	c->is_asking = false;
+	c->is_asked = true;
+	if (c->phase == PHASE_IN && !client_has(c, "UNAUTHENTICATE"))
+		c->is_code_enough = true;
 	if (r->rc != ERR_OK || !c->has_caps)
 		connect_drop(c, ERR_CORRUPT, "the server does not tell its capabilities");
 	else if (c->become.is_active)
@@ -104,6 +109,7 @@ static void ask_caps(struct client *c)
 {
 	struct client_cmd *cmd = cmd_new(c, ROLE_CAPABILITY, &capability_calls, c);
 
+	c->is_asking = true;
 	buf_puts(&cmd->text, "CAPABILITY");
 	cmd_send(cmd);
 }
@@ -201,6 +207,7 @@ static void auth_done(void *arg, const struct client_result *r)
 		login_caps_set(c, r->code_args);
 	else if (!c->was_told)
 		login_caps_forget(c);
+	c->is_asked = c->is_asking = false;
 	become_step(c);
 }
 
@@ -297,8 +304,17 @@ void login_command_ended(struct client *c)
 	connect_start(c);
 }
 
+/* Whether the login's code may have left something out. */
+static bool must_ask(const struct client *c)
+{
+	return !c->is_asked && !c->is_code_enough && !c->why_no_switch &&
+	       !c->cfg.never_switch && !client_has(c, "UNAUTHENTICATE");
+}
+
 static void step_in(struct client *c)
 {
+	if (c->is_asking)
+		return; /* capability_done() goes on */
 	if (!c->has_caps) {
 		ask_caps(c);
 	} else if (!c->is_preset &&
@@ -307,6 +323,8 @@ static void step_in(struct client *c)
 		become_end(c, &ok);
 	} else if (can_switch(c)) {
 		send_switch(c);
+	} else if (must_ask(c)) {
+		ask_caps(c);
 	} else if (c->is_preset) {
 		connect_drop(c, ERR_UNSUPPORTED,
 			     "the server greets with PREAUTH and has no UNAUTHENTICATE");

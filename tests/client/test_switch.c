@@ -173,6 +173,8 @@ static void capability_is_that_of_this_login(void **state)
 		{ .want = "UNAUTHENTICATE", .say = "$T OK out\r\n" },
 		{ .want = "AUTHENTICATE PLAIN ",
 		  .say = "$T OK [CAPABILITY IMAP4rev1] in\r\n" },
+		/* Before it gives the connection up, it asks. */
+		{ .want = "CAPABILITY", .say = "* CAPABILITY IMAP4rev1\r\n$T OK\r\n" },
 		SILENT,
 	};
 	static const struct peer_step again[] = {
@@ -193,6 +195,66 @@ static void capability_is_that_of_this_login(void **state)
 	assert_int_equal(p.connections, 2);
 	assert_int_equal(client_stats(p.client).switches, 2);
 	assert_int_equal(client_stats(p.client).reconnects, 1);
+	peer_end(&p);
+}
+
+/* C1: Cyrus 3.6 tells UNAUTHENTICATE in the command's answer only. */
+static void capability_is_asked_before_a_connection_is_given_up(void **state)
+{
+#define SHORT_OK                                                                         \
+	{                                                                                \
+		.want = "AUTHENTICATE PLAIN ",                                           \
+		.say = "$T OK [CAPABILITY IMAP4rev1] in\r\n"                             \
+	}
+#define ASKED                                                                            \
+	{                                                                                \
+		.want = "CAPABILITY", .say = "* CAPABILITY " CAPS "\r\n$T OK\r\n"        \
+	}
+	static const struct peer_step script[] = {
+		GREETING, SHORT_OK,  { .want = "NOOP", .say = "$T OK\r\n" },
+		ASKED,	  UNAUTH_OK, SHORT_OK,
+		ASKED,	  UNAUTH_OK, SHORT_OK,
+		SILENT,
+	};
+	struct peer p = { .script = { script } };
+
+	peer_start(&p, NULL);
+	peer_become(&p, "alice");
+	peer_until(&p, "(alice:ok)");
+	peer_command(&p, "NOOP");
+	peer_become(&p, "bob");
+	peer_until(&p, "(alice:ok)[NOOP:ok](bob:ok)");
+	peer_become(&p, "carol");
+	peer_until(&p, "(alice:ok)[NOOP:ok](bob:ok)(carol:ok)");
+	assert_int_equal(p.connections, 1);
+	peer_end(&p);
+}
+
+static void nothing_more_is_asked_where_the_code_was_enough(void **state)
+{
+	static const struct peer_step first[] = {
+		GREETING,
+		{ .want = "AUTHENTICATE PLAIN ",
+		  .say = "$T OK [CAPABILITY IMAP4rev1] in\r\n" },
+		{ .want = "CAPABILITY", .say = "* CAPABILITY IMAP4rev1\r\n$T OK\r\n" },
+		SILENT,
+	};
+	static const struct peer_step next[] = {
+		GREETING,
+		{ .want = "AUTHENTICATE PLAIN ",
+		  .say = "$T OK [CAPABILITY IMAP4rev1] in\r\n" },
+		SILENT,
+	};
+	struct peer p = { .script = { first, next, next } };
+
+	peer_start(&p, NULL);
+	peer_become(&p, "alice");
+	peer_until(&p, "(alice:ok)");
+	peer_become(&p, "bob");
+	peer_until(&p, "(alice:ok)(bob:ok)");
+	peer_become(&p, "carol");
+	peer_until(&p, "(alice:ok)(bob:ok)(carol:ok)");
+	assert_int_equal(peer_saw(&p, "CAPABILITY"), 1);
 	peer_end(&p);
 }
 
@@ -277,6 +339,8 @@ static void the_identity_of_preauth_is_dropped(void **state)
 	};
 	static const struct peer_step cannot[] = {
 		{ .say = "* PREAUTH [CAPABILITY IMAP4rev1 AUTH=PLAIN] you are root\r\n" },
+		{ .want = "CAPABILITY",
+		  .say = "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n$T OK\r\n" },
 		SILENT,
 	};
 	struct peer p = { .script = { script } }, q = { .script = { cannot } };
@@ -376,6 +440,8 @@ int main(void)
 		cmocka_unit_test(
 		    silence_ends_the_connection_and_the_switch_goes_on_elsewhere),
 		cmocka_unit_test(capability_is_that_of_this_login),
+		cmocka_unit_test(capability_is_asked_before_a_connection_is_given_up),
+		cmocka_unit_test(nothing_more_is_asked_where_the_code_was_enough),
 		cmocka_unit_test(capability_is_asked_when_the_login_does_not_tell),
 		cmocka_unit_test(
 		    ok_to_unauthenticate_before_an_earlier_reply_is_a_broken_server),
