@@ -46,19 +46,6 @@ static void log_connection(const struct conn *c)
 	log_end(&l);
 }
 
-static void orphan_done(struct op *op, void *owner)
-{
-	((struct server_loop *)owner)->orphans--;
-}
-
-/* The result is freed unread; until then the loop must live (server_stop). */
-static void orphan(struct server_loop *home, struct op *op)
-{
-	op->done = orphan_done;
-	op->owner = home;
-	home->orphans++;
-}
-
 static void conn_free_if_idle(struct conn *c)
 {
 	if (!c->is_closing || c->is_pumping || c->is_posted)
@@ -80,7 +67,7 @@ void conn_end(struct conn *c)
 	if (c->net)
 		c->last_counters = net_counters(c->net);
 	if (c->cmd && c->cmd->wait == WAIT_OP && c->cmd->op)
-		orphan(home, c->cmd->op);
+		server_orphan(home, c->cmd->op);
 	cmd_free(c->cmd);
 	c->cmd = NULL;
 	session_end(c->session);

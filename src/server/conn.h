@@ -15,6 +15,7 @@
 
 struct session;
 struct cmd;
+struct lmtp;
 
 /* One loop thread and its connections. */
 struct server_loop {
@@ -23,6 +24,7 @@ struct server_loop {
 	struct executor *home; /* of the loop */
 	struct conn *conns;
 	size_t n_conns;
+	struct lmtp *lmtps;		 /* lmtp.h */
 	size_t orphans;			 /* ops whose connection has gone */
 	struct task reload, stop, abort; /* posted by server.c */
 	_Atomic bool is_reload_posted;

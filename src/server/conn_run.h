@@ -22,6 +22,9 @@ void conn_end(struct conn *c);
 /* server.c: counts it; NULL, or why it may not stay (limits). */
 const char *server_conn_came(struct conn *c);
 void server_conn_gone(struct conn *c);
+/* server.c: the owner of the op has gone. Its result is freed unread; until then the loop
+ * must live. */
+void server_orphan(struct server_loop *home, struct op *op);
 /* server.c: the context for a new handshake; a reference that is the caller's. */
 struct net_tls *server_tls(struct server *s);
 

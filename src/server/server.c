@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "server/conn_run.h"
+#include "server/lmtp_conn.h"
 #include "server/session.h"
 
 enum { ORPHANS_MS = 10000 };
@@ -22,6 +23,7 @@ struct listener_of {
 struct guarded {
 	_Atomic uint64_t numbers;     /* connections so far */
 	_Atomic unsigned connections; /* now */
+	_Atomic unsigned lmtps;	      /* now */
 	_Atomic unsigned loops_stopped;
 	pthread_mutex_t mutex; /* of tls */
 	struct net_tls *tls;
@@ -55,6 +57,34 @@ void server_conn_gone(struct conn *c)
 		slots_release(s->addresses, span_of(c->peer.ip, sizeof c->peer.ip));
 }
 
+const char *server_lmtp_came(struct lmtp *c)
+{
+	struct guarded *g = c->server->guarded;
+	unsigned limit = c->server->config.limits.lmtp_connections;
+
+	c->number = atomic_fetch_add(&g->numbers, 1) + 1;
+	if (atomic_fetch_add(&g->lmtps, 1) < limit || !limit)
+		return NULL;
+	return "4.3.2 This server has too many connections; try again later.";
+}
+
+void server_lmtp_gone(struct lmtp *c)
+{
+	atomic_fetch_sub(&c->server->guarded->lmtps, 1);
+}
+
+static void orphan_done(struct op *op, void *owner)
+{
+	((struct server_loop *)owner)->orphans--;
+}
+
+void server_orphan(struct server_loop *home, struct op *op)
+{
+	op->done = orphan_done;
+	op->owner = home;
+	home->orphans++;
+}
+
 struct net_tls *server_tls(struct server *s)
 {
 	struct net_tls *tls;
@@ -74,6 +104,8 @@ static void on_accept(void *arg, struct loop *loop, int fd, const struct net_add
 		if (s->loop[i].loop == loop) {
 			if (s->loop[i].is_stopping)
 				close(fd);
+			else if (of->listener->protocol == SERVER_LMTP)
+				lmtp_accept(&s->loop[i], of->listener, fd, peer);
 			else
 				conn_accept(&s->loop[i], of->listener, fd, peer);
 			return;
@@ -116,7 +148,7 @@ void server_reload(struct server *s, struct net_tls *tls)
 
 static void loop_over(struct server_loop *l)
 {
-	if (l->is_stopping && !l->conns && !l->orphans && !l->is_over) {
+	if (l->is_stopping && !l->conns && !l->lmtps && !l->orphans && !l->is_over) {
 		l->is_over = true;
 		atomic_fetch_add(&l->server->guarded->loops_stopped, 1);
 	}
@@ -146,6 +178,7 @@ static void stop_loop(struct task *t)
 		next = c->next;
 		conn_bye(c, "The server is stopping.");
 	}
+	lmtp_stop_all(l);
 	look_if_over(l);
 }
 
@@ -155,6 +188,7 @@ static void abort_loop(struct task *t)
 
 	while (l->conns)
 		conn_abort(l->conns);
+	lmtp_abort_all(l);
 	look_if_over(l);
 }
 
@@ -236,16 +270,18 @@ static enum err listen_all(struct server *s, struct buf *ret_why)
 					.loops = loops,
 					.n_loops = s->n_loops,
 					.accept = on_accept,
-					.arg = &s->accepting[i] };
+					.arg = &s->accepting[i],
+					.path = l->path,
+					.mode = l->mode };
 
 		s->accepting[i] = (struct listener_of){ s, l };
 		rc = net_listener_open(s->loop[0].loop, &o, &s->listener[i], &why);
 		if (rc != ERR_OK)
 			buf_printf(
 			    ret_why,
-			    "%s. Choose another port for listener \"%s\", or stop what "
+			    "%s. Choose another %s for listener \"%s\", or stop what "
 			    "uses this one.",
-			    why.text, l->name);
+			    why.text, l->path ? "path" : "port", l->name);
 	}
 	free(loops);
 	return rc;

@@ -5,22 +5,28 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include <sys/types.h>
+
 #include "auth/auth.h"
 #include "auth/throttle.h"
 #include "base/log.h"
 #include "net/tls.h"
 #include "store/store.h"
 
+enum server_protocol { SERVER_IMAP, SERVER_LMTP };
 enum server_tls { SERVER_TLS_NONE, SERVER_TLS_STARTTLS, SERVER_TLS_IMPLICIT };
 
 struct server_listener {
 	const char *name;    /* "imap", "imaps": in the log and in policy */
-	const char *address; /* numeric */
+	const char *address; /* numeric; or as the operator wrote `path` */
 	uint16_t port;	     /* 0: any; see server_listener_port */
 	enum server_tls tls;
 	bool plaintext_loopback; /* a peer on a loopback address may log in without TLS */
 	enum auth_gate
 	    unauthenticate; /* UNAUTHENTICATE: off, admin-only, on (auth/policy.h) */
+	enum server_protocol protocol;
+	const char *path; /* a Unix socket instead of address and port; NULL: none */
+	mode_t mode;	  /* of it */
 };
 
 struct server_limits {
@@ -42,6 +48,9 @@ struct server_limits {
 	uint64_t idle_ms;	  /* authenticated, >= 30 min (RFC 9051 5.4) */
 	uint64_t slow_peer_ms;	  /* output that makes no progress for so long ends the
 				     connection */
+	unsigned lmtp_connections; /* in all; then 421 */
+	unsigned recipients;	   /* of one message; then 452 */
+	uint64_t lmtp_idle_ms;	   /* without a command or text of the message; then 421 */
 };
 
 struct server_config {
@@ -55,7 +64,9 @@ struct server_config {
 	struct auth *auth;
 	struct executor *workers;
 	struct log *log;
-	const char *version; /* for ID */
+	const char *version;   /* for ID */
+	const char *spool_dir; /* where LMTP keeps a large message for several
+				* recipients meanwhile */
 };
 
 struct server;

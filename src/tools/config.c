@@ -87,63 +87,151 @@ static bool address_ok(const char *address)
 	       inet_pton(AF_INET6, address, &b) == 1;
 }
 
+static bool is_loopback(const char *address)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+	if (inet_pton(AF_INET, address, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static const struct mark *of_listener(const struct load *l, size_t i, const char *key)
+{
+	const struct mark *m = marks_find(&l->marks, "listeners[%zu].%s", i, key);
+	return m ? m : marks_find(&l->marks, "listeners[%zu]", i);
+}
+
 static enum err check_unlike(struct load *l, size_t i, const struct server_listener *x)
 {
 	for (size_t k = 0; k < i; k++) {
 		const struct server_listener *other = &l->c->listener[k];
 		if (strcmp(other->name, x->name) == 0)
-			return refuse(l, marks_find(&l->marks, "listeners[%zu].name", i),
+			return refuse(l, of_listener(l, i, "name"),
 				      "There is a listener \"%s\" above.", x->name);
+		if (x->path && other->path && strcmp(other->path, x->path) == 0)
+			return refuse(l, of_listener(l, i, "address"),
+				      "The listener \"%s\" has this path already.",
+				      other->name);
 		if (x->port && other->port == x->port &&
 		    strcmp(other->address, x->address) == 0)
 			return refuse(
-			    l, marks_find(&l->marks, "listeners[%zu].port", i),
+			    l, of_listener(l, i, "port"),
 			    "The listener \"%s\" has this address and port already.",
 			    other->name);
 	}
 	return ERR_OK;
 }
 
-static enum err check_listener(struct load *l, size_t i, const struct server_listener *x)
+/* RFC 2033 has no logins, so who may connect is the operating system's to say. */
+static enum err check_lmtp(struct load *l, size_t i, const struct server_listener *x)
 {
-	const struct marks *m = &l->marks;
-	if (!name_ok(x->name))
-		return refuse(
-		    l, marks_find(m, "listeners[%zu].name", i),
-		    "The name \"%.64s\" is not 1 to 32 lower-case letters, digits and "
-		    "\"-\".",
-		    x->name);
-	if (!address_ok(x->address))
-		return refuse(l, marks_find(m, "listeners[%zu].address", i),
-			      "\"%.64s\" is not an IPv4 or IPv6 address.", x->address);
+	static const char *const alien[] = { "plaintext-login", "unauthenticate" };
+	for (size_t k = 0; k < 2; k++)
+		if (marks_find(&l->marks, "listeners[%zu].%s", i, alien[k]))
+			return refuse(l, of_listener(l, i, alien[k]),
+				      "LMTP has no logins, so no %s.", alien[k]);
+	if (x->tls != SERVER_TLS_NONE)
+		return refuse(l, of_listener(l, i, "tls"),
+			      "LMTP stays on this machine: tls must be none.");
+	if (!x->path && !is_loopback(x->address))
+		return refuse(l, of_listener(l, i, "address"),
+			      "LMTP has no logins: its address must be a loopback "
+			      "address or \"unix:PATH\".");
+	if (x->port == 25)
+		return refuse(l, of_listener(l, i, "port"),
+			      "LMTP must not be on port 25 (RFC 2033 section 5).");
+	return ERR_OK;
+}
+
+static enum err check_imap(struct load *l, size_t i, const struct server_listener *x)
+{
+	if (x->path)
+		return refuse(l, of_listener(l, i, "address"),
+			      "Only lmtp may listen on a Unix socket.");
 	if (x->tls == SERVER_TLS_NONE && !x->plaintext_loopback)
 		return refuse(
-		    l, marks_find(m, "listeners[%zu].tls", i),
+		    l, of_listener(l, i, "tls"),
 		    "Nobody could log in on \"%s\": it has no TLS, and plaintext-login "
 		    "is never.",
 		    x->name);
-	return check_unlike(l, i, x);
+	return ERR_OK;
+}
+
+static enum err check_listener(struct load *l, size_t i, const struct server_listener *x)
+{
+	if (!name_ok(x->name))
+		return refuse(
+		    l, of_listener(l, i, "name"),
+		    "The name \"%.64s\" is not 1 to 32 lower-case letters, digits and "
+		    "\"-\".",
+		    x->name);
+	if (!x->path && !address_ok(x->address))
+		return refuse(l, of_listener(l, i, "address"),
+			      "\"%.64s\" is not an IPv4 or IPv6 address.", x->address);
+	enum err rc = x->protocol == SERVER_LMTP ? check_lmtp(l, i, x)
+						 : check_imap(l, i, x);
+	return rc == ERR_OK ? check_unlike(l, i, x) : rc;
+}
+
+static const char *path_of(struct config *c, const char *written, const char *standard);
+
+/* "unix:PATH" */
+static enum err take_socket(struct load *l, size_t i, const struct raw_listener *r,
+			    struct server_listener *x)
+{
+	static const mode_t modes[] = { 0600, 0660, 0666 };
+	const struct mark *port = marks_find(&l->marks, "listeners[%zu].port", i);
+	const char *path = r->address + strlen("unix:");
+	if (port)
+		return refuse(l, port, "A Unix socket has no port.");
+	x->path = path_of(l->c, path, "");
+	x->mode = modes[r->socket_access ? *r->socket_access : 1];
+	/* sun_path of unix(7), with its NUL */
+	return *path && strlen(x->path) < 108
+		   ? ERR_OK
+		   : refuse(l, of_listener(l, i, "address"),
+			    "The path of a Unix socket has 1 to 107 bytes.");
+}
+
+static enum err take_port(struct load *l, size_t i, const struct raw_listener *r,
+			  struct server_listener *x)
+{
+	const struct mark *m = marks_find(&l->marks, "listeners[%zu].port", i);
+	uint64_t port;
+	if (!r->port)
+		return refuse(l, of_listener(l, i, "port"),
+			      "The key \"port\" is missing.");
+	if (!number_ok(m, 0, 65535, &port))
+		return refuse(l, m, "The port must be from 0 (any) to 65535, not %s.",
+			      m ? m->text : "absent");
+	if (r->socket_access)
+		return refuse(l, of_listener(l, i, "socket-access"),
+			      "Only a Unix socket has socket-access.");
+	x->port = (uint16_t)port;
+	return ERR_OK;
 }
 
 static enum err take_listener(struct load *l, size_t i, const struct raw_listener *r)
 {
 	struct config *c = l->c;
-	const struct mark *m = marks_find(&l->marks, "listeners[%zu].port", i);
-	uint64_t port;
-	if (!number_ok(m, 0, 65535, &port))
-		return refuse(l, m, "The port must be from 0 (any) to 65535, not %s.",
-			      m ? m->text : "absent");
-	c->listener[i] = (struct server_listener){
+	struct server_listener *x = &c->listener[i];
+	if (!r->tls)
+		return refuse(l, of_listener(l, i, "tls"), "The key \"tls\" is missing.");
+	*x = (struct server_listener){
 		.name = arena_strdup(c->arena, r->name),
 		.address = arena_strdup(c->arena, r->address),
-		.port = (uint16_t)port,
-		.tls = (enum server_tls)r->tls,
+		.protocol = r->protocol ? (enum server_protocol) * r->protocol
+					: SERVER_IMAP,
+		.tls = (enum server_tls) * r->tls,
 		.plaintext_loopback = r->plaintext_login && *r->plaintext_login,
 		.unauthenticate = r->unauthenticate ? (enum auth_gate) * r->unauthenticate
 						    : AUTH_GATE_ADMIN_ONLY,
 	};
 	c->n_listeners = i + 1;
-	return check_listener(l, i, &c->listener[i]);
+	enum err rc = strncmp(r->address, "unix:", 5) == 0 ? take_socket(l, i, r, x)
+							   : take_port(l, i, r, x);
+	return rc == ERR_OK ? check_listener(l, i, x) : rc;
 }
 
 static enum err take_listeners(struct load *l, const struct raw_config *raw)

@@ -68,6 +68,12 @@ static const struct number_key keys[] = {
 	    "Without a command, logged in. At least 30 minutes (RFC 9051 section 5.4)."),
 	LIMIT("slow-reader-seconds", 10, 86400, 300, 1000, slow_peer_ms,
 	      "Output that makes no progress for so long ends the connection."),
+	LIMIT("lmtp-connections", 1, 1000000, 100, 1, lmtp_connections,
+	      "Connections that deliver mail, in all."),
+	LIMIT("lmtp-recipients", 1, 100000, 1000, 1, recipients,
+	      "Recipients of one message; the mail server sends it again to those left."),
+	LIMIT("lmtp-idle-seconds", 1, 86400, 300, 1000, lmtp_idle_ms,
+	      "Without a command or text of a message from the mail server."),
 
 	THREAD("loops", 1024, 0, loops,
 	       "Threads that talk to clients. 0: one for each processor core."),

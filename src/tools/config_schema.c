@@ -9,6 +9,11 @@
 #define OPT	 CYAML_FLAG_OPTIONAL
 #define STRICT	 CYAML_FLAG_STRICT
 
+static const cyaml_strval_t protocol_words[] = { { "imap", SERVER_IMAP },
+						 { "lmtp", SERVER_LMTP } };
+static const cyaml_strval_t access_words[] = { { "owner", 0 },
+					       { "group", 1 },
+					       { "everybody", 2 } };
 static const cyaml_strval_t tls_words[] = { { "none", SERVER_TLS_NONE },
 					    { "starttls", SERVER_TLS_STARTTLS },
 					    { "implicit", SERVER_TLS_IMPLICIT } };
@@ -34,9 +39,10 @@ static const cyaml_strval_t yes_words[] = { { "true", 1 } };
 static const cyaml_schema_field_t listener_fields[] = {
 	TEXT("name", 0, struct raw_listener, name),
 	TEXT("address", 0, struct raw_listener, address),
-	CYAML_FIELD_UINT_PTR("port", 0, struct raw_listener, port),
-	CYAML_FIELD_ENUM("tls", STRICT, struct raw_listener, tls, tls_words,
-			 COUNT(tls_words)),
+	WORD_PTR("protocol", struct raw_listener, protocol, protocol_words),
+	CYAML_FIELD_UINT_PTR("port", OPT, struct raw_listener, port),
+	WORD_PTR("socket-access", struct raw_listener, socket_access, access_words),
+	WORD_PTR("tls", struct raw_listener, tls, tls_words),
 	WORD_PTR("plaintext-login", struct raw_listener, plaintext_login,
 		 plaintext_words),
 	WORD_PTR("unauthenticate", struct raw_listener, unauthenticate, gate_words),

@@ -8,8 +8,10 @@
 /* Pointers are NULL where the key is absent. */
 struct raw_listener {
 	char *name, *address;
+	int *protocol; /* enum server_protocol */
 	uint64_t *port;
-	int tls;	      /* enum server_tls */
+	int *socket_access;   /* 0 owner, 1 group, 2 everybody */
+	int *tls;	      /* enum server_tls */
 	int *plaintext_login; /* 0 never, 1 loopback */
 	int *unauthenticate;  /* enum auth_gate */
 };

@@ -17,7 +17,9 @@ static void put_comment(struct buf *out, const char *indent, const char *text)
 static void put_listener(struct buf *out, const char *name, const char *address,
 			 unsigned port, const char *tls, bool plaintext)
 {
-	buf_printf(out, "  - name: %s\n    address: \"%s\"\n    port: %u\n    tls: %s\n",
+	buf_printf(out,
+		   "  - name: %s\n    protocol: imap\n    address: \"%s\"\n"
+		   "    port: %u\n    tls: %s\n",
 		   name, address, port, tls);
 	buf_printf(out, "    plaintext-login: %s\n    unauthenticate: admin-only\n",
 		   plaintext ? "loopback" : "never");
@@ -31,11 +33,22 @@ static const char about[] =
 
 static const char about_listeners[] =
     "Where the server listens.\n"
-    "name: in the log. address: IPv4 or IPv6; \"::\" is every address.\n"
+    "name: in the log. protocol: imap, or lmtp (see below). address: IPv4 or IPv6;\n"
+    "\"::\" is every address.\n"
     "tls: none, starttls (the client may turn it on) or implicit (from the first\n"
     "byte). plaintext-login: never, or loopback: a client on a loopback address\n"
     "may log in without TLS. unauthenticate (RFC 8437): off, admin-only (for who\n"
     "logged in as an administrator, also while acting for a user) or on.";
+
+static const char about_lmtp[] =
+    "Where the mail server (Postfix, Exim) delivers. LMTP has no logins: who can\n"
+    "connect can deliver to every user. So the address is a loopback address with\n"
+    "a port, or a Unix socket. socket-access: owner, group or everybody.\n"
+    "- name: lmtp\n"
+    "  protocol: lmtp\n"
+    "  address: \"unix:lmtp.socket\"\n"
+    "  socket-access: group\n"
+    "  tls: none";
 
 static const char about_policy[] =
     "For whom administrators may act. The first rule whose `who` matches the\n"
@@ -51,6 +64,7 @@ static void put_listeners(const struct config_wish *w, struct buf *out)
 		     w->plaintext_login);
 	put_listener(out, "imaps", address, w->imaps, "implicit",
 		     false);
+	put_comment(out, "  ", about_lmtp);
 }
 
 static void put_sections(struct buf *out)

@@ -110,6 +110,7 @@ static enum err open_server(struct serving *s, struct buf *why)
 		.workers = workers_executor(s->workers),
 		.log = &s->log,
 		.version = MAILSTILE_VERSION,
+		.spool_dir = s->config->dir,
 	};
 	return server_start(&o, &s->server, why);
 }
@@ -158,7 +159,8 @@ static void note_listening(struct serving *s)
 		log_begin(&line, &s->log, LOG_INFO, "listening");
 		log_str(&line, "listener", span_str(l->name));
 		log_str(&line, "address", span_str(l->address));
-		log_num(&line, "port", server_listener_port(s->server, i));
+		if (!l->path)
+			log_num(&line, "port", server_listener_port(s->server, i));
 		log_end(&line);
 	}
 }

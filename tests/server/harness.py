@@ -177,7 +177,7 @@ class Site:
         want = {"imap", "imaps"}
         while time.monotonic() < end:
             self.ports = {e["listener"]: int(e["port"]) for e in self.log()
-                          if e.get("event") == "listening"}
+                          if e.get("event") == "listening" and "port" in e}
             if want <= set(self.ports):
                 return
             if self.proc.poll() is not None:

@@ -266,6 +266,52 @@ static void listeners_must_make_sense(void **state)
 		     "none\n    plaintext-login: loopback\n" END));
 }
 
+#define LMTP "  - name: lmtp\n    protocol: lmtp\n    tls: none\n"
+
+static void lmtp_listens_on_loopback_or_a_unix_socket(void **state)
+{
+	struct config *c = accepted(
+	    LISTENER LMTP "    address: 127.8.9.1\n    port: 24\n"
+			  "  - name: l2\n    protocol: lmtp\n    tls: none\n"
+			  "    address: unix:run/lmtp\n"
+			  "  - name: l3\n    protocol: lmtp\n    tls: none\n"
+			  "    address: unix:/run/m\n    socket-access: everybody\n" END);
+	assert_int_equal(c->listener[0].protocol, SERVER_IMAP);
+	assert_int_equal(c->listener[1].protocol, SERVER_LMTP);
+	assert_null(c->listener[1].path);
+	assert_string_equal(c->listener[2].path, "/site/run/lmtp");
+	assert_int_equal(c->listener[2].mode, 0660);
+	assert_string_equal(c->listener[3].path, "/run/m");
+	assert_int_equal(c->listener[3].mode, 0666);
+	config_free(c);
+	refused(LISTENER LMTP "    address: 192.0.2.1\n    port: 24\n" END, "9:14",
+		"no logins");
+	refused(LISTENER LMTP "    address: \"::\"\n    port: 24\n" END, "9:14",
+		"no logins");
+	refused(LISTENER LMTP "    address: ::1\n    port: 25\n" END, "10:11", "port 25");
+	refused(LISTENER LMTP "    address: unix:a\n    port: 24\n" END, "10:11",
+		"no port");
+	refused(LISTENER LMTP "    address: \"unix:\"\n" END, "9:14", "107 bytes");
+	refused(LISTENER LMTP "    address: unix:a\n    unauthenticate: \"on\"\n" END,
+		"10:21", "no logins");
+	refused(LISTENER LMTP
+		"    address: ::1\n    port: 1\n    socket-access: owner\n" END,
+		"11:20", "Only a Unix socket");
+	refused(LISTENER LMTP "    address: unix:a\n"
+			      "  - name: b\n    protocol: lmtp\n    tls: none\n"
+			      "    address: unix:a\n" END,
+		"13:14", "this path already");
+	refused(LISTENER "  - name: i\n    tls: implicit\n    address: unix:a\n" END,
+		"8:14", "Only lmtp");
+	refused(LISTENER
+		"  - name: l\n    protocol: lmtp\n    tls: implicit\n    address: ::1\n"
+		"    port: 24\n" END,
+		"8:10", "tls must be none");
+	refused(LISTENER LMTP "    address: ::1\n" END, "6:", "\"port\" is missing");
+	refused("listeners:\n  - name: a\n    address: ::1\n    port: 1\n" END,
+		"2:", "\"tls\" is missing");
+}
+
 static void what_is_not_plain_yaml_is_refused(void **state)
 {
 	refused("listeners: [\n" END, "3:", "not YAML");
@@ -292,6 +338,7 @@ int main(void)
 		cmocka_unit_test(missing_keys_are_named),
 		cmocka_unit_test(wrong_words_and_numbers_are_refused_where_they_stand),
 		cmocka_unit_test(listeners_must_make_sense),
+		cmocka_unit_test(lmtp_listens_on_loopback_or_a_unix_socket),
 		cmocka_unit_test(what_is_not_plain_yaml_is_refused),
 	};
 	return cmocka_run_group_tests_name("tools/config", tests, NULL, NULL);
