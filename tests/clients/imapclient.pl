@@ -5,9 +5,9 @@ use Mail::IMAPClient;
 
 my ($port, $ssl, $user, $password, $ca, $proxy) = @ARGV;
 my $c = Mail::IMAPClient->new(
-	Server => 'localhost', Port => $port, User => $user, Password => $password, Uid => 1,
+	Server => 'localhost', Port => $port, User => $proxy // $user, Password => $password, Uid => 1,
 	$ssl ? (Ssl => [ SSL_ca_file => $ca ]) : (Starttls => [ SSL_ca_file => $ca ]),
-	$proxy ? (Authmechanism => 'PLAIN', Proxy => $proxy) : (),
+	$proxy ? (Authmechanism => 'PLAIN', Proxy => $user) : (),
 ) or die "connect: $@";
 
 sub want { my ($ok, $what) = @_; $ok or die "$what: " . ($c->LastError // ''); $ok }

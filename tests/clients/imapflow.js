@@ -28,8 +28,9 @@ async function main() {
 	out.boxes = (await c.list()).map((m) => m.path).sort();
 	const sent = connect();
 	await sent.connect();
-	await sent.exec('CREATE', [{ type: 'ATOM', value: 'Sent' },
+	const made = await sent.exec('CREATE', [{ type: 'ATOM', value: 'Sent' },
 		[{ type: 'ATOM', value: 'USE' }, [{ type: 'ATOM', value: '\\Sent' }]]]);
+	made.next();
 	out.sent = ((await sent.list()).find((m) => m.path === 'Sent') || {}).specialUse;
 	await sent.mailboxDelete('Sent');
 

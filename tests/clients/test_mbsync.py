@@ -32,7 +32,6 @@ Far :far:
 Near :near:
 Patterns *
 Create Both
-Remove Both
 Expunge Both
 SyncState *
 """)
@@ -97,7 +96,7 @@ def test_mbsync_two_way_sync(site, client, tmp_path, tls):
         c.ok("STORE 2 +FLAGS.SILENT (\\Deleted)")
         c.ok("EXPUNGE")
         c.append("INBOX", eml("plain"), "(\\Flagged)")
-        c.ok("CREATE new/deep")
+        c.ok("CREATE fresh/deep")
     first = next((inbox / "cur").iterdir())
     first.rename(first.parent / (re.sub(r":2,.*", "", first.name) + ":2,RS"))
     sync()

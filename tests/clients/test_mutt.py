@@ -4,6 +4,7 @@ from harness import USER_PW, eml
 
 
 def rc(site, path, tmp_path):
+    (tmp_path / "Mail").mkdir(exist_ok=True)     # or it asks
     path.write_text(f"""
 set certificate_file={site.certificate}
 set ssl_verify_host=no
@@ -48,8 +49,8 @@ def test_mutt_reads_flags_and_copies(site, terminal, tmp_path):
     url = f"imap://localhost:{site.ports['imap']}"
     config = rc(site, tmp_path / "muttrc", tmp_path)
     keys = ("<first-entry><flag-message><next-entry>"
-            f"<tag-pattern>.<enter><tag-prefix><copy-message><kill-line>{url}/other<enter>"
-            f"<untag-pattern>.<enter><last-entry><delete-message>"
+            f"<tag-pattern>~A<enter><tag-prefix><copy-message><kill-line>{url}/other<enter>"
+            f"<untag-pattern>~A<enter><last-entry><delete-message>"
             "<sync-mailbox><quit>")
     terminal("mutt", "-n", "-F", config, "-f", f"{url}/INBOX",
              "-e", "set ssl_starttls=yes", "-e", f'push "{keys}"',
