@@ -237,6 +237,10 @@ static bool check_all(const struct act_options *opt, struct buf *why)
 		return fail(why, "%s is missing", "--as");
 	if (!opt->password_file)
 		return fail(why, "%s is missing", "--password-file");
+	if (opt->users && strcmp(opt->users, "-") == 0 &&
+	    strcmp(opt->password_file, "-") == 0)
+		return fail(why, "standard input cannot be both users and %s",
+			    "password");
 	if (opt->pin &&
 	    (strlen(opt->pin) != 64 || strspn(opt->pin, "0123456789abcdefABCDEF") != 64))
 		return fail(
