@@ -93,6 +93,7 @@ class Site:
         self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="mailstile-test-"))
         self.dir = self.tmp / "site"
         self.proc, self.ports = None, {}
+        self.terminated = None
         self.names = iter(())
         self.name_lock = threading.Lock()
         self.serial = 0
@@ -124,6 +125,7 @@ class Site:
     def __exit__(self, kind, value, trace):
         try:
             self.stop()
+            run("check", self.dir)      # every invariant of the store still holds
         except AssertionError:
             if kind is None:
                 raise
@@ -185,12 +187,17 @@ class Site:
             time.sleep(0.01)
         raise AssertionError(f"the server did not start:\n{self.stderr()}")
 
+    def terminate(self):
+        """SIGTERM, once: a second one ends the server at once."""
+        if self.terminated is not self.proc and self.proc.poll() is None:
+            self.terminated = self.proc
+            self.proc.send_signal(signal.SIGTERM)
+
     def stop(self):
         """SIGTERM; fails unless the server ends with 0 and without a report."""
         if self.proc is None:
             return
-        if self.proc.poll() is None:
-            self.proc.send_signal(signal.SIGTERM)
+        self.terminate()
         try:
             rc = self.proc.wait(30)
         except subprocess.TimeoutExpired:
