@@ -8,6 +8,7 @@
     tests/run.py --list          their names
 """
 
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -98,29 +99,39 @@ def meson_tests(name, wanted=(), env=None):
     return total
 
 
-def pytest(name, paths, env=None, timeout=1200):
-    log = BUILD / "log" / f"{name}.log"
-    report = BUILD / "log" / f"{name}.xml"
+def pytest_file(name, path, env):
+    log = BUILD / "log" / f"{name}-{path.stem}.log"
+    report = log.with_suffix(".xml")
     report.unlink(missing_ok=True)
     status, text = run([PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider",
-                        f"--junitxml={report}", *paths], log,
+                        f"--junitxml={report}", path], log,
                        dict({"MAILSTILE_BIN": str(SANITIZED / "mailstile"),
                              "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
-                             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}, **(env or {})),
-                       timeout)
+                             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}, **env))
     if not report.exists():
-        tail(text, 60)
-        return Count(failed=1)
+        return Count(failed=1), text
     suite = xml.parse(report).getroot().find("testsuite").attrib
     bad = int(suite["failures"]) + int(suite["errors"])
     skipped = int(suite["skipped"])
-    count = Count(int(suite["tests"]) - bad - skipped, bad, skipped)
-    if bad:
-        tail(text, 80)
-    for line in text.splitlines():
-        if line.startswith("SKIPPED"):
-            print("    " + line)
-    return count
+    return Count(int(suite["tests"]) - bad - skipped, bad, skipped), text
+
+
+def pytest(name, paths, env=None, at_once=3):
+    """Runs files of black-box tests, a few at once: they mostly wait."""
+    total = Count()
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for count, text in pool.map(lambda p: pytest_file(name, p, env or {}), paths):
+            total.add(count)
+            if count.failed:
+                tail(text, 80)
+            for line in text.splitlines():
+                if line.startswith("SKIPPED"):
+                    print("    " + line)
+    return total
+
+
+def files(folder):
+    return sorted((TOP / "tests" / folder).glob("test_*.py"))
 
 
 # ---- the steps ----
@@ -190,7 +201,7 @@ def step_fuzz():
 
 def step_server():
     """the protocol: transcripts, the state table, pipelines cut at every byte"""
-    return pytest("server", ["tests/server"])
+    return pytest("server", files("server"))
 
 
 def step_random():
@@ -204,17 +215,17 @@ def step_random():
 
 def step_store():
     """kill -9 under clients that write; what was acknowledged is there"""
-    return pytest("store", sorted((TOP / "tests" / "store").glob("test_*.py")))
+    return pytest("store", files("store"))
 
 
 def step_tools():
     """the commands, their man pages and the pages of doc/"""
-    return pytest("tools", ["tests/tools"])
+    return pytest("tools", files("tools"))
 
 
 def step_clients():
     """real mail clients"""
-    return pytest("clients", ["tests/clients"])
+    return pytest("clients", files("clients"))
 
 
 STEPS = ["build", "release", "unit", "threads", "fuzz", "store", "server", "random", "tools",
