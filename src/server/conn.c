@@ -185,6 +185,8 @@ static void on_deadline(void *arg)
 			set_deadline(c);
 	} else if (is_in_flight(c)) {
 		net_timer_start(c->home->loop, &c->deadline, BUSY_MS, on_deadline, c);
+	} else if (c->is_stuck) {
+		set_deadline(c); /* what waited has been read since, behind our back */
 	} else {
 		conn_fail(c, "You were silent for too long; connect again.");
 	}

@@ -144,3 +144,28 @@ def test_a_search_has_a_bounded_number_of_texts(site, alice):
         assert k.ok("SEARCH" + " 1:* UID 1:4294967295 $ *" * 900).untagged == [b"* SEARCH"]
         assert k.ok("SEARCH" + " 1:* UID 1:4294967295 NOT $ *" * 600).untagged == [b"* SEARCH 1"]
         k.bad("SEARCH 2")
+
+
+def test_output_that_is_not_read_ends_a_connection_and_late_reading_does_not():
+    big = b"Subject: big\r\n\r\n" + b"0123456789abcde\r\n" * 1000000
+    with Site(users=(), pool=1, configure=both(
+            limit("slow-reader-seconds", 10), limit("output-bytes", 67108864))) as site:
+        user = site.new_user()
+        with site.session(user) as late, site.session(user) as never:
+            late.append("INBOX", big)
+            start = time.monotonic()
+            for k in (late, never):
+                k.select()
+                k.start("FETCH 1 BODY.PEEK[]", tag="f")
+            time.sleep(1)
+            late.finish("f").ok()
+            ended = None
+            while ended is None and time.monotonic() < start + 30:
+                try:
+                    never.send("x NOOP\r\n")    # puts nothing off
+                    time.sleep(.5)
+                except OSError:
+                    ended = time.monotonic() - start
+            assert ended and 9 < ended < 25
+            late.quiet(max(0.1, start + 13 - time.monotonic()))
+            late.ok("NOOP")
