@@ -2,6 +2,7 @@
 #include "server/command.h"
 
 #include "server/conn_run.h"
+#include "server/overload.h"
 
 static void op_done(struct op *op, void *owner)
 {
@@ -54,6 +55,9 @@ enum verdict cmd_yield(struct cmd *cmd, int next_step)
 
 bool cmd_must_drain(struct cmd *cmd)
 {
+	size_t high = overload_output_bytes(cmd->server);
+
+	net_set_marks(cmd->conn->net, high / 4, high);
 	if (!net_is_full(cmd->conn->net))
 		return false;
 	net_flush(cmd->conn->net);

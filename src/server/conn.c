@@ -10,6 +10,7 @@
 #include "server/capability.h"
 #include "server/conn_run.h"
 #include "server/dispatch.h"
+#include "server/overload.h"
 #include "server/reply.h"
 #include "server/report.h"
 #include "server/selected.h"
@@ -75,6 +76,7 @@ void conn_end(struct conn *c)
 	if (c->net)
 		net_close_after_flush(c->net, LINGER_MS);
 	c->net = NULL;
+	conn_charge(c);
 	log_connection(c);
 	if (c->prev)
 		c->prev->next = c->next;
@@ -336,6 +338,7 @@ static void conn_pump(struct conn *c)
 	}
 	if (!c->is_closing) {
 		net_flush(c->net);
+		conn_charge(c);
 		set_deadline(c);
 	}
 	c->is_pumping = false;
@@ -372,6 +375,11 @@ void conn_changed(struct conn *c)
 		return;
 	c->cmd->line = SPAN_NONE;
 	conn_resume(c);
+}
+
+void conn_go_on(struct conn *c)
+{
+	conn_pump(c);
 }
 
 void conn_literal_go(struct conn *c)

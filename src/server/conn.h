@@ -30,6 +30,9 @@ struct server_loop {
 	_Atomic bool is_reload_posted;
 	bool is_stopping, is_over;
 	struct net_timer stopping;
+	size_t n_large;		 /* conns that hold more than their share (overload.h) */
+	uint64_t short_since_ms; /* of memory; 0: it is not */
+	struct net_timer memory;
 };
 
 struct server {
@@ -42,6 +45,7 @@ struct server {
 	struct throttle *throttle;     /* failed logins by address */
 	struct slots *sessions;	       /* by account */
 	struct slots *addresses;       /* connections by address */
+	struct overload *overload;     /* memory and descriptors */
 	struct guarded *guarded;       /* server.c: what loops share behind a mutex */
 };
 
@@ -74,6 +78,9 @@ struct conn {
 	unsigned switches;	   /* in it */
 	uint64_t literal_left;	   /* of the literal being streamed */
 	bool is_literal_held;	   /* the command takes no more now */
+	uint64_t charged;	   /* bytes that wait here, as last counted (overload.h) */
+	uint64_t large_since_ms;   /* they are more than its share */
+	bool is_short;		   /* of memory: nothing is read for the command in hand */
 	bool is_pumping, is_closing, is_posted, is_greeted, has_address_slot;
 	const char *bye_text;	   /* to be said when the running command has ended */
 	struct net_timer deadline; /* silence, or output that is not read */

@@ -6,14 +6,18 @@
 #include "server/capability.h"
 #include "server/conn_run.h"
 #include "server/dispatch.h"
+#include "server/overload.h"
 #include "server/reply.h"
 
 enum { LITERAL_MINUS_MAX = 4096 }; /* RFC 7888 section 5 */
 
 static bool pull(struct conn *c)
 {
-	ptrdiff_t n = net_read(c->net, &c->in);
+	ptrdiff_t n;
 
+	if (!conn_may_read(c))
+		return false;
+	n = net_read(c->net, &c->in);
 	if (n == NET_EOF)
 		conn_end(c);
 	return n > 0;

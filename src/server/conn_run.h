@@ -14,6 +14,8 @@ void conn_sleep(struct conn *c, uint64_t ms);
 bool conn_input(struct conn *c);
 /* conn.c: runs the command a step and carries out its verdict. */
 void conn_step(struct conn *c);
+/* conn.c: reading was held; it goes on. */
+void conn_go_on(struct conn *c);
 /* conn.c: says BYE and ends. */
 void conn_fail(struct conn *c, const char *bye);
 /* conn.c: the connection ends after its output; freed when nothing runs on it. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "server/conn_run.h"
 #include "server/lmtp_conn.h"
+#include "server/overload.h"
 #include "server/session.h"
 
 enum { ORPHANS_MS = 10000 };
@@ -99,11 +100,14 @@ static void on_accept(void *arg, struct loop *loop, int fd, const struct net_add
 {
 	struct listener_of *of = arg;
 	struct server *s = of->server;
+	unsigned now = atomic_load(&s->guarded->connections);
 
 	for (unsigned i = 0; i < s->n_loops; i++)
 		if (s->loop[i].loop == loop) {
 			if (s->loop[i].is_stopping)
 				close(fd);
+			else if (overload_refuse(s, of->listener, fd, now))
+				return;
 			else if (of->listener->protocol == SERVER_LMTP)
 				lmtp_accept(&s->loop[i], of->listener, fd, peer);
 			else
@@ -211,6 +215,7 @@ void server_free(struct server *s)
 	throttle_free(s->throttle);
 	slots_free(s->sessions);
 	slots_free(s->addresses);
+	free(s->overload);
 	net_tls_unref(s->guarded->tls);
 	pthread_mutex_destroy(&s->guarded->mutex);
 	free(s->guarded);
@@ -301,6 +306,7 @@ static struct server *server_new(const struct server_config *c, unsigned n_loops
 	s->throttle = throttle_new(&c->login_delay);
 	s->sessions = slots_new(c->limits.sessions_per_user);
 	s->addresses = slots_new(c->limits.connections_per_address);
+	s->overload = overload_new(c);
 	return s;
 }
 

@@ -42,6 +42,8 @@ struct server_limits {
 	unsigned
 	    switches_per_minute; /* 0: no limit; then the reply to UNAUTHENTICATE waits */
 	unsigned epochs;	 /* logins a connection; 0: no limit; then BYE (D18) */
+	uint64_t memory_bytes;	 /* what waits to be parsed, stored or read, of all */
+	unsigned reserved_descriptors; /* not for connections */
 	size_t output_high_bytes; /* a producer stops here until the peer has read */
 	uint64_t prelogin_ms;	  /* from the greeting to the first login */
 	uint64_t switch_ms;	  /* not authenticated, after UNAUTHENTICATE (D11) */
