@@ -140,11 +140,15 @@ struct wire_time cursor_date_time(struct cursor *c)
 	    "a date and time like \" 1-Feb-2024 10:00:00 +0000\" was expected";
 	struct wire_time t = { 0 };
 	int day, hour, minute, second;
+	bool is_short;
 	int32_t days;
 
 	if (!cursor_try_char(c, '"'))
 		cursor_fail(c, why);
-	day = cursor_try_sp(c) ? digits(c, 1, why) : digits(c, 2, why);
+	/* imapflow and others leave out the space before a single digit: without this they
+	 * could not append on the first nine days of a month. */
+	is_short = cursor_try_sp(c) || (c->at + 1 < c->in.n && c->in.p[c->at + 1] == '-');
+	day = digits(c, is_short ? 1 : 2, why);
 	days = month_year(c, day, why);
 	hour = time_part(c, ' ', 23, why);
 	minute = time_part(c, ':', 59, why);

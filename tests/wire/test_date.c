@@ -76,10 +76,20 @@ static void date_times_have_a_zone(void **state)
 	assert_true(cursor_rest_empty(&c));
 }
 
+/* Not of the grammar, but sent by imapflow and others. */
+static void a_day_of_one_digit_needs_no_space(void **state)
+{
+	struct cursor c = on("\"1-Jan-1970 00:00:00 +0000\"");
+	struct wire_time t = cursor_date_time(&c);
+
+	assert_int_equal(t.utc, 0);
+	assert_true(cursor_rest_empty(&c));
+}
+
 static void malformed_date_times_are_bad(void **state)
 {
 	static const char *const bad[] = {
-		"\"1-Jan-1970 00:00:00 +0000\"",   "\" 1-Jan-1970 24:00:00 +0000\"",
+		"\"17-Jul-96 00:00:00 +0000\"",	   "\" 1-Jan-1970 24:00:00 +0000\"",
 		"\" 1-Jan-1970 00:60:00 +0000\"",  "\" 1-Jan-1970 00:00:61 +0000\"",
 		"\" 1-Jan-1970 00:00:00 +0060\"",  "\" 1-Jan-1970 00:00:00 0000\"",
 		"\" 1-Jan-1970 00:00:00\"",	   "\" 1-Jan-1970 00:00 +0000\"",
@@ -128,6 +138,7 @@ int main(void)
 		cmocka_unit_test(dates_come_with_quotes_or_without),
 		cmocka_unit_test(days_that_do_not_exist_are_bad),
 		cmocka_unit_test(date_times_have_a_zone),
+		cmocka_unit_test(a_day_of_one_digit_needs_no_space),
 		cmocka_unit_test(malformed_date_times_are_bad),
 		cmocka_unit_test(what_is_read_is_emitted),
 	};
