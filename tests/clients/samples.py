@@ -17,8 +17,10 @@ def messages():
     for p in paths:
         data = p.read_bytes().replace(b"\r\n", b"\n")
         # A NUL cannot be sent in a literal (RFC 9051 section 9, CHAR8), a bare CR is
-        # no line end of a Maildir, and a file without header is no message for mbsync.
-        if b"\0" in data or b"\r" in data or not re.match(rb"[!-9;-~]+[ \t]*:", data):
+        # no line end of a Maildir, and a file without header, or without the empty line
+        # that ends it, is no message for mbsync: it adds what is missing itself.
+        if (b"\0" in data or b"\r" in data or b"\n\n" not in data
+                or not re.match(rb"[!-9;-~]+[ \t]*:", data)):
             continue
         out.append((str(p), data))
     return out
