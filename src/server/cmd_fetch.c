@@ -257,8 +257,11 @@ static enum verdict seen_set(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
 
-	if (cmd->op->rc != ERR_OK)
-		return reply_err(cmd, cmd->op->rc);
+	/* A full store is no reason to keep the mail from its reader. */
+	if (cmd->op->rc != ERR_OK) {
+		numset_copy(&st->newly_seen, &(struct numset){ 0 });
+		return go_on(cmd);
+	}
 	st->silent = (struct report_silent){ &st->newly_seen, FLAGS_ADD, &st->seen_flag };
 	cmd->silent = &st->silent;
 	cmd->may_expunge = false;
