@@ -74,6 +74,16 @@ static enum verdict login_failed(struct cmd *cmd, enum err why)
 	return delay ? cmd_sleep(cmd, FAILED, delay) : CMD_DONE;
 }
 
+static enum verdict log_in(struct cmd *cmd, struct account *account)
+{
+	struct login *l = cmd->state;
+
+	if (!session_login(cmd->session, &l->who, l->mechanism, account))
+		return reply_no(cmd, "LIMIT",
+				"This user has too many sessions; end one first.");
+	return reply_ok(cmd, capability_code(cmd, IN_AUTH), "Logged in.");
+}
+
 static enum verdict open_account(struct cmd *cmd)
 {
 	struct login *l = cmd->state;
@@ -90,7 +100,13 @@ static enum verdict check(struct cmd *cmd)
 	struct auth *auth = cmd->server->config.auth;
 	enum err rc = auth_login_now(auth, &l->request, &l->who);
 	struct op_to to = cmd_to(cmd);
+	struct account *account = NULL;
 
+	if (rc == ERR_OK)
+		account = store_account_now(cmd->server->config.store,
+					    auth_account(&l->who));
+	if (account)
+		return log_in(cmd, account);
 	if (rc == ERR_OK)
 		return open_account(cmd);
 	if (rc == ERR_DENIED)
@@ -130,10 +146,7 @@ static enum verdict opened(struct cmd *cmd)
 		account_unref(op_account(cmd->op));
 		return login_failed(cmd, ERR_DENIED);
 	}
-	if (!session_login(cmd->session, &l->who, l->mechanism, op_account(cmd->op)))
-		return reply_no(cmd, "LIMIT",
-				"This user has too many sessions; end one first.");
-	return reply_ok(cmd, capability_code(cmd, IN_AUTH), "Logged in.");
+	return log_in(cmd, op_account(cmd->op));
 }
 
 static enum verdict step_on(struct cmd *cmd)

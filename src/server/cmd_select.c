@@ -24,15 +24,13 @@ static void claim_recent(struct selected *sel)
 		numset_add(&sel->recent, view_get(sel->view, seq).uid);
 }
 
-static enum verdict answer(struct cmd *cmd)
+/* Takes the reference. */
+static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 {
 	struct select_state *st = cmd->state;
 	struct session *s = cmd->session;
-	struct selected *sel;
+	struct selected *sel = selected_new(s, mailbox, st->path, st->read_only);
 
-	if (cmd->op->rc != ERR_OK)
-		return reply_err(cmd, cmd->op->rc);
-	sel = selected_new(s, op_mailbox(cmd->op), st->path, st->read_only);
 	s->account_changed = false;
 	report_flags(cmd, true);
 	untagged(cmd, "%u EXISTS", view_count(sel->view));
@@ -51,12 +49,20 @@ static enum verdict answer(struct cmd *cmd)
 			     : reply_ok(cmd, "READ-WRITE", "SELECT completed.");
 }
 
+static enum verdict opened(struct cmd *cmd)
+{
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	return answer(cmd, op_mailbox(cmd->op));
+}
+
 static enum verdict run(struct cmd *cmd, bool read_only)
 {
 	struct select_state *st;
+	struct mailbox *mailbox;
 
 	if (cmd->step == ANSWER)
-		return answer(cmd);
+		return opened(cmd);
 	st = cmd->state = ARENA_NEW(cmd->arena, struct select_state);
 	st->read_only = read_only;
 	cursor_sp(&cmd->cur);
@@ -68,6 +74,9 @@ static enum verdict run(struct cmd *cmd, bool read_only)
 		selected_end(cmd->session);
 		untagged_ok(cmd, "CLOSED", "The former mailbox is closed.");
 	}
+	mailbox = mailbox_open_now(cmd->session->account, st->path);
+	if (mailbox)
+		return answer(cmd, mailbox);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_open(cmd->session->account, st->path, cmd_to(cmd)));
 }

@@ -12,19 +12,39 @@ static size_t bucket_of(const struct store *s, struct account_id id)
 	return (size_t)(h >> 17) & (s->n_buckets - 1);
 }
 
+/* FNV-1a. */
+static struct account **named_of(const struct store *s, struct span name)
+{
+	uint64_t h = 14695981039346656037u;
+	for (size_t i = 0; i < name.n; i++)
+		h = (h ^ (unsigned char)name.p[i]) * 1099511628211u;
+	return &s->named[(h ^ h >> 32) & (s->n_buckets - 1)];
+}
+
 /* The store's lock is held, here and below. */
+static void name_add(struct store *s, struct account *a)
+{
+	struct account **to = named_of(s, a->name);
+	a->name_next = *to;
+	*to = a;
+}
+
 static void grow(struct store *s)
 {
 	struct account **old = s->bucket;
 	size_t n = s->n_buckets;
 	s->n_buckets = n ? n * 2 : 64;
 	s->bucket = xcalloc(s->n_buckets, sizeof(struct account *));
+	free(s->named);
+	s->named = xcalloc(s->n_buckets, sizeof(struct account *));
 	for (size_t i = 0; i < n; i++)
 		for (struct account *a = old[i], *next; a; a = next) {
 			next = a->hash_next;
 			struct account **to = &s->bucket[bucket_of(s, a->id)];
 			a->hash_next = *to;
 			*to = a;
+			if (a->name.n > 0)
+				name_add(s, a);
 		}
 	free(old);
 }
@@ -61,6 +81,12 @@ static void unhash(struct account *a)
 		at = &(*at)->hash_next;
 	*at = a->hash_next;
 	s->n_accounts--;
+	if (a->name.n == 0)
+		return;
+	at = named_of(s, a->name);
+	while (*at != a)
+		at = &(*at)->name_next;
+	*at = a->name_next;
 }
 
 static void account_free(struct account *a)
@@ -69,11 +95,13 @@ static void account_free(struct account *a)
 	tree_unref(a->head_names);
 	tree_unref(a->names);
 	pthread_mutex_destroy(&a->lock);
+	free((char *)a->name.p);
 	free(a);
 }
 
 void store_evict(struct store *s, size_t keep)
 {
+	kept_evict(s, keep);
 	for (;;) {
 		pthread_mutex_lock(&s->lock);
 		struct account *a = s->n_idle > keep ? s->idle_first : NULL;
@@ -108,6 +136,41 @@ struct account *account_get(struct store *s, struct account_id id)
 		a->hash_next = *to;
 		*to = a;
 		s->n_accounts++;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return a;
+}
+
+void account_name(struct account *a, struct span name)
+{
+	struct store *s = a->store;
+	pthread_mutex_lock(&s->lock);
+	if (a->name.n == 0) {
+		char *p = xmalloc(name.n);
+		memcpy(p, name.p, name.n);
+		a->name = span_of(p, name.n);
+		name_add(s, a);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* A name stays with its account as long as the store is open. */
+struct account *store_account_now(struct store *s, struct span name)
+{
+	pthread_mutex_lock(&s->lock);
+	struct account *a = s->n_buckets ? *named_of(s, name) : NULL;
+	while (a && !span_eq(a->name, name))
+		a = a->name_next;
+	if (a) {
+		pthread_mutex_lock(&a->lock);
+		bool is_ready = a->is_ready;
+		pthread_mutex_unlock(&a->lock);
+		if (is_ready) {
+			idle_remove(a);
+			account_ref(a);
+		} else {
+			a = NULL;
+		}
 	}
 	pthread_mutex_unlock(&s->lock);
 	return a;

@@ -29,6 +29,11 @@ struct store {
 	unsigned n_background; /* ops that no caller waits for */
 	bool is_closing;
 	struct account **bucket; /* by id */
+	struct account **named;	 /* by the name they were opened by; as many */
+	struct { /* mailboxes without sessions, longest unused first (kept.c) */
+		struct mailbox *first, **last;
+		size_t n, bytes;
+	} kept;
 	size_t n_buckets, n_accounts;
 	struct account *idle_first, **idle_last; /* longest idle first */
 	size_t n_idle;
@@ -39,6 +44,8 @@ struct account {
 	struct account_id id;
 	atomic_uint refs;	   /* reaches 0 under the store's lock only */
 	struct account *hash_next; /* store's lock */
+	struct span name;	   /* malloc'd; none: not opened by name. Store's lock */
+	struct account *name_next; /* store's lock */
 	struct account *idle_next, **idle_prev; /* NULL: not idle; store's lock */
 
 	/* the head: plans only */
@@ -70,12 +77,19 @@ struct mailbox {
 	struct view *published;
 	bool is_gone;
 	uint32_t first_recent, saved_recent;
+	bool is_kept;	 /* one of the references is the store's (kept.c) */
+	bool is_let_go;	 /* not to be kept again, unless it is opened again */
+	/* store's lock; prev NULL: not on its list */
+	struct mailbox *kept_next, **kept_prev;
+	size_t kept_bytes;
 	/* the head: plans only; NULL: not loaded, or gone */
 	struct view *head;
 };
 
 /* The account's entry, made if it is not in memory; one reference. */
 struct account *account_get(struct store *s, struct account_id id);
+/* Notes by which name it was opened, for store_account_now(). */
+void account_name(struct account *a, struct span name);
 /* Begins (+1) or ends (-1) work that no caller waits for. False: the store is closing,
  * and it is not begun. */
 bool store_background(struct store *s, int by);
@@ -86,8 +100,19 @@ void store_wait_quiet(struct store *s);
 enum err store_mend_torn(struct store *s);
 void store_torn_remove(struct store *s, struct account_id id,
 		       const struct body_id *bodies, size_t n, _Atomic enum err *rc);
-/* Evicts idle accounts beyond `keep`. */
+/* Evicts kept mailboxes and idle accounts beyond `keep` of each. */
 void store_evict(struct store *s, size_t keep);
+
+/* kept.c. Whether a mailbox whose last handle goes may be kept; the account's lock. */
+bool kept_may(const struct mailbox *m);
+/* It was marked as kept: that reference is the store's now. */
+void kept_add(struct mailbox *m);
+/* It was kept all the time and its last handle went. */
+void kept_touch(struct mailbox *m);
+/* Lets it go if it is kept and gone: its bodies may go. No lock is held. */
+void kept_drop(struct mailbox *m);
+/* Lets go what is beyond `keep` mailboxes, and beyond the memory for them. */
+void kept_evict(struct store *s, size_t keep);
 
 /* A new view goes on the list of live ones; one that died comes off. */
 void account_view_made(struct account *a, struct view *v);

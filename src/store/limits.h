@@ -11,6 +11,8 @@
 #define STORE_VANISHED_ROWS  512    /* of a mailbox, before the older half is merged */
 #define STORE_INCOMING_KEPT  16384  /* bytes of a complete message kept in memory */
 #define STORE_IDLE_ACCOUNTS  4096   /* kept in memory after their last session */
+#define STORE_KEPT_MAILBOXES 1024   /* whose views stay in memory after their last session */
+#define STORE_KEPT_BYTES     (128 << 20) /* of memory for them */
 #define STORE_REAP_BODIES    64	    /* unheld bodies that wait before a sweep starts */
 #define STORE_REAP_STEP	     4096   /* bodies or messages of one sweep's commit */
 

@@ -37,6 +37,7 @@ struct mailbox *account_mailbox_make(struct account *a, uint32_t number)
 			m->next->prev = &m->next;
 		a->mailboxes = m;
 	}
+	m->is_let_go = false;
 	pthread_mutex_unlock(&a->lock);
 	return m;
 }
@@ -75,15 +76,43 @@ static void save_recent(struct mailbox *m)
 	op_start(o);
 }
 
+/* The account's lock is held. */
+static bool has_claim(const struct mailbox *m)
+{
+	return m->first_recent > m->saved_recent && !m->is_gone &&
+	       !(m->account->store->flags & ENGINE_READ_ONLY);
+}
+
+static void mailbox_free(struct mailbox *m)
+{
+	struct account *a = m->account;
+	view_unref(m->head);
+	view_unref(m->published);
+	account_unref(a);
+	free(m);
+}
+
+/* The last one becomes the store's if the mailbox may be kept. */
 void mailbox_unref(struct mailbox *m)
 {
 	if (!m)
 		return;
 	struct account *a = m->account;
 	pthread_mutex_lock(&a->lock);
-	bool is_last = m->refs == 1;
-	if (is_last && m->first_recent > m->saved_recent && !m->is_gone &&
-	    !(a->store->flags & ENGINE_READ_ONLY)) {
+	if (m->refs == 2 && m->is_kept) {
+		pthread_mutex_unlock(&a->lock);
+		account_reap(a);
+		kept_touch(m);
+		pthread_mutex_lock(&a->lock);
+	}
+	if (m->refs == 1 && kept_may(m)) {
+		m->is_kept = true;
+		pthread_mutex_unlock(&a->lock);
+		account_reap(a);
+		kept_add(m);
+		return;
+	}
+	if (m->refs == 1 && has_claim(m)) {
 		m->saved_recent = m->first_recent; /* tried once */
 		pthread_mutex_unlock(&a->lock);
 		if (store_background(a->store, 1)) {
@@ -91,21 +120,16 @@ void mailbox_unref(struct mailbox *m)
 			return;
 		}
 		pthread_mutex_lock(&a->lock);
-		is_last = m->refs == 1;
 	}
-	m->refs--;
+	bool is_last = --m->refs == 0;
 	if (is_last) {
 		*m->prev = m->next;
 		if (m->next)
 			m->next->prev = m->prev;
 	}
 	pthread_mutex_unlock(&a->lock);
-	if (!is_last)
-		return;
-	view_unref(m->head);
-	view_unref(m->published);
-	account_unref(a);
-	free(m);
+	if (is_last)
+		mailbox_free(m);
 }
 
 struct view *mailbox_view_now(struct mailbox *m)
@@ -164,6 +188,27 @@ static void open_ready(struct store_op *o)
 		o->news[0].view = NULL;
 	}
 	pthread_mutex_unlock(&m->account->lock);
+}
+
+struct mailbox *mailbox_open_now(struct account *a, struct span path)
+{
+	struct buf name = { 0 };
+	struct mailbox *m = NULL;
+	if (name_canonical(path, false, &name) == ERR_OK) {
+		pthread_mutex_lock(&a->lock);
+		const struct name *n = names_find(&a->names->names, buf_span(&name));
+		if (n && (n->flags & NAME_EXISTS))
+			m = find(a, n->mailbox);
+		if (m && (!m->published || m->is_gone)) {
+			m->refs--; /* somebody else has one: it is not the last */
+			m = NULL;
+		}
+		if (m)
+			m->is_let_go = false;
+		pthread_mutex_unlock(&a->lock);
+	}
+	buf_done(&name);
+	return m;
 }
 
 struct op *mailbox_open(struct account *a, struct span path, struct op_to to)

@@ -122,6 +122,8 @@ static void op_publish(struct engine_op *e)
 	}
 	a->is_ready = a->names != NULL;
 	pthread_mutex_unlock(&a->lock);
+	for (size_t i = 0; i < o->n_news; i++)
+		kept_drop(o->news[i].mailbox);
 }
 
 static void op_abandon(struct engine_op *e)

@@ -15,6 +15,7 @@ enum err store_open(const struct engine_config *c, struct store **ret,
 	s->workers = c->workers;
 	s->flags = c->flags;
 	s->idle_last = &s->idle_first;
+	s->kept.last = &s->kept.first;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->quiet, NULL);
 	if (!(s->flags & ENGINE_READ_ONLY)) {
@@ -56,6 +57,7 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	kept_evict(s, 0); /* what was claimed in them is saved yet */
 	pthread_mutex_lock(&s->lock);
 	s->is_closing = true;
 	pthread_mutex_unlock(&s->lock);
@@ -65,6 +67,7 @@ void store_close(struct store *s)
 	if (s->n_accounts > 0)
 		return; /* of ops whose loop ended before them: they still point here */
 	free(s->bucket);
+	free(s->named);
 	pthread_cond_destroy(&s->quiet);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -128,6 +131,7 @@ static void name_known(struct op *op)
 		op_fail(&x->o, op->rc);
 	} else {
 		struct account *a = account_get(s, name->account);
+		account_name(a, span_str(name->name));
 		x->o.account = a;
 		x->o.e.account = a->id;
 		pthread_mutex_lock(&a->lock);

@@ -38,6 +38,9 @@ struct op_to {
 struct op *store_account_open(struct store *s, struct span name, bool create, struct op_to to);
 /* In done: the handle, with one reference that becomes the caller's. */
 struct account *op_account(struct op *op);
+/* The same at once when the account is in memory, as it is for a while after its last
+ * session. NULL: store_account_open() knows. */
+struct account *store_account_now(struct store *s, struct span name);
 struct account *account_ref(struct account *a);
 void account_unref(struct account *a);
 
@@ -111,6 +114,9 @@ const struct mailbox_status *op_status(struct op *op, size_t *ret_n);
 /* In done: op_mailbox, a handle with one reference; mailbox_view_now is ready. */
 struct op *mailbox_open(struct account *a, struct span path, struct op_to to);
 struct mailbox *op_mailbox(struct op *op);
+/* The same at once when the mailbox is open, or was not long ago; a reference. NULL:
+ * mailbox_open() knows. */
+struct mailbox *mailbox_open_now(struct account *a, struct span path);
 struct mailbox *mailbox_ref(struct mailbox *m);
 void mailbox_unref(struct mailbox *m);
 /* The newest durable view; one reference becomes the caller's (view_unref). */

@@ -314,6 +314,86 @@ static void idle_accounts_leave_memory(void **state)
 	account_unref(u);
 }
 
+static void an_account_in_memory_is_there_at_once(void **state)
+{
+	assert_null(store_account_now(site.store, SPAN("bob")));
+	struct account *b = site_account(&site, "bob");
+	struct account *now = store_account_now(site.store, SPAN("bob"));
+	assert_ptr_equal(now, b);
+	account_unref(now);
+	account_unref(b);
+	now = store_account_now(site.store, SPAN("bob"));
+	assert_ptr_equal(now, b);
+	account_unref(now);
+	site_quiet(&site);
+	store_evict(site.store, 0);
+	assert_null(store_account_now(site.store, SPAN("bob")));
+}
+
+static void a_mailbox_stays_in_memory_after_its_last_session(void **state)
+{
+	assert_null(mailbox_open_now(a, SPAN("INBOX")));
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	mailbox_unref(m);
+	struct mailbox *now = mailbox_open_now(a, SPAN("inbox"));
+	assert_ptr_equal(now, m);
+	do_append_many(&site, a, "INBOX", 3);
+	struct view *v = mailbox_view_now(now);
+	assert_int_equal(view_count(v), 3);
+	view_unref(v);
+	mailbox_unref(now);
+	assert_int_equal(site.store->kept.n, 1);
+	assert_null(mailbox_open_now(a, SPAN("absent")));
+	assert_null(mailbox_open_now(a, SPAN("")));
+	store_evict(site.store, 0);
+	assert_int_equal(site.store->kept.n, 0);
+	assert_int_equal(site.store->kept.bytes, 0);
+	assert_null(mailbox_open_now(a, SPAN("INBOX")));
+}
+
+static void a_mailbox_evicted_in_use_goes_with_its_session(void **state)
+{
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	mailbox_unref(m);
+	m = mailbox_open_now(a, SPAN("INBOX"));
+	store_evict(site.store, 0);
+	struct view *v = mailbox_view_now(m);
+	assert_int_equal(view_count(v), 0);
+	view_unref(v);
+	mailbox_unref(m);
+	assert_int_equal(site.store->kept.n, 1);
+}
+
+static void a_deleted_mailbox_is_not_kept(void **state)
+{
+	assert_int_equal(do_create(&site, a, "B", 0), ERR_OK);
+	do_append_many(&site, a, "B", 2);
+	struct mailbox *m = do_open(&site, a, "B");
+	struct view *v = mailbox_view_now(m);
+	struct body_id id = view_get(v, 1).info->body;
+	view_unref(v);
+	mailbox_unref(m);
+	assert_int_equal(site.store->kept.n, 1);
+	assert_int_equal(do_delete(&site, a, "B"), ERR_OK);
+	assert_int_equal(site.store->kept.n, 0);
+	assert_null(mailbox_open_now(a, SPAN("B")));
+	sweep();
+	assert_int_equal(read_code(id), ERR_NOENT);
+}
+
+static void claims_of_recent_in_a_kept_mailbox_outlive_the_store(void **state)
+{
+	do_append_many(&site, a, "INBOX", 3);
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	assert_int_equal(mailbox_recent(m, 4, true), 1);
+	mailbox_unref(m);
+	account_unref(a);
+	site_close(&site);
+	site_open(&site);
+	a = site_account(&site, "alice");
+	assert_int_equal(do_status(&site, a, "INBOX").recent, 0);
+}
+
 static void keywords_overflow_the_flags_word(void **state)
 {
 	char all[600 * 6] = "";
@@ -391,11 +471,16 @@ int main(int argc, char **argv)
 		T(a_watch_is_told_once_for_many_changes),
 		T(an_orphaned_op_does_its_work_unseen),
 		T(idle_accounts_leave_memory),
+		T(an_account_in_memory_is_there_at_once),
+		T(a_mailbox_stays_in_memory_after_its_last_session),
+		T(a_mailbox_evicted_in_use_goes_with_its_session),
+		T(a_deleted_mailbox_is_not_kept),
 		T(keywords_overflow_the_flags_word),
 		T(vanished_rows_are_merged_and_bounded),
 	};
 	const struct CMUnitTest lasting[] = {
 		T(what_a_crash_left_is_swept_at_the_next_open),
+		T(claims_of_recent_in_a_kept_mailbox_outlive_the_store),
 	};
 	int bad = cmocka_run_group_tests_name("life", tests, NULL, NULL);
 	/* Nothing outlives closing in the engine `mem`. */
