@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "server/mailbox_name.h"
+#include "server/overload.h"
 
 /* ---- the transaction ---- */
 
@@ -267,6 +268,8 @@ static void data(struct lmtp *c, struct span args)
 {
 	if (!c->mail || !c->mail->n)
 		lmtp_bad(c, "503 5.5.1 There is no recipient.");
+	else if (overload_is_short(c->server->overload))
+		lmtp_say(c, "452 4.3.1 The server is short of memory; try again later.");
 	else
 		lmtp_data_begin(c);
 }

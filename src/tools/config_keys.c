@@ -75,7 +75,7 @@ static const struct number_key keys[] = {
 	      "Output that makes no progress for so long ends the connection."),
 	LIMIT("lmtp-connections", 1, 1000000, 100, 1, lmtp_connections,
 	      "Connections that deliver mail, in all."),
-	LIMIT("lmtp-recipients", 1, 100000, 1000, 1, recipients,
+	LIMIT("lmtp-recipients", 1, 10000, 1000, 1, recipients,
 	      "Recipients of one message; the mail server sends it again to those left."),
 	LIMIT("lmtp-idle-seconds", 1, 86400, 300, 1000, lmtp_idle_ms,
 	      "Without a command or text of a message from the mail server."),

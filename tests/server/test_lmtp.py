@@ -488,6 +488,28 @@ def test_one_connection_too_many():
         wait_until(lambda: Lmtp(site, hello=False).greeting.code == 220)
 
 
+def test_a_server_short_of_memory_takes_no_new_message():
+    """It is for IMAP's connections that it is short: 452, and the mail server keeps it."""
+    with small(memory_bytes=16 << 20) as site, Lmtp(site) as k:
+        hogs = [site.session("anna") for _ in range(20)]
+        for h in hogs:
+            h.send(b"x LIST {1000000+}\r\n" + b"y" * 999000)
+
+        def data():
+            k.say("RSET", 250)
+            k.say("MAIL FROM:<>", 250)
+            k.say("RCPT TO:<anna>", 250)
+            code = k.say("DATA").code
+            if code == 354:
+                k.send(MSG + b".\r\n")
+                k.end(1, 250)
+            return code
+        wait_until(lambda: data() == 452)
+        for h in hogs:
+            h.close()
+        wait_until(lambda: data() == 354)
+
+
 def test_a_peer_that_vanishes_in_the_message_leaves_nothing(site, alice, bob):
     for to in ((alice,), (alice, bob)):
         k = Lmtp(site)
