@@ -126,10 +126,13 @@ static void tell_changed(void *arg, uint32_t new_seq, const struct view_msg *old
 {
 	struct walk *w = arg;
 
-	if (!flags_differ || now->uid >= w->limit)
+	bool is_silent = w->cmd->silent && numset_has(w->cmd->silent->uids, now->uid);
+
+	if (now->uid >= w->limit)
 		return;
-	if (w->cmd->silent && numset_has(w->cmd->silent->uids, now->uid) &&
-	    now->flags == expected(w, old->flags))
+	/* Flags as before are news to who silently took one away, if another session
+	 * has set it again meanwhile. */
+	if (is_silent ? now->flags == expected(w, old->flags) : !flags_differ)
 		return;
 	if (w->cmd->mark && numset_has(w->cmd->mark, now->uid))
 		return;
