@@ -18,7 +18,8 @@ def rss(site):
 
 def is_sanitized(site):
     """Memory is then another one's to judge (shadow, quarantine)."""
-    return b"asan" in open(f"/proc/{site.proc.pid}/maps", "rb").read()
+    maps = open(f"/proc/{site.proc.pid}/maps", "rb").read()
+    return re.search(rb"lib[atm]san|libclang_rt", maps) is not None
 
 
 class Neighbour:
