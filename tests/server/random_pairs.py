@@ -120,9 +120,9 @@ class Maker:
             return (rng.choice([b"LIST ", b"LSUB "]) + rng.choice([b'"" ', b"a/ "])
                     + rng.choice(PATTERNS).encode())
         select = " ".join(self.some(["SUBSCRIBED", "REMOTE", "SPECIAL-USE",
-                                     "RECURSIVEMATCH"], 0, 2))
+                                     "SUBSCRIBED RECURSIVEMATCH"], 0, 2))
         give = self.some(["CHILDREN", "SUBSCRIBED", "SPECIAL-USE",
-                          "STATUS (MESSAGES UNSEEN)", "PONIES"], 0, 2)
+                          "STATUS (MESSAGES UNSEEN)"] * 5 + ["PONIES"], 0, 2)
         return (f'LIST ({select}) "" ({" ".join(self.some(PATTERNS))}) '
                 f'RETURN ({" ".join(give)})').encode()
 
@@ -138,7 +138,6 @@ class Maker:
             lambda: b"DELETE " + self.box(),
             lambda: b"RENAME " + self.box() + b" " + self.box(),
             lambda: rng.choice([b"SUBSCRIBE ", b"UNSUBSCRIBE "]) + self.box(),
-            self.list,
             lambda: b"STATUS " + self.box() + b" ("
             + " ".join(self.some(STATUS, 1, 4)).encode() + b")",
             lambda: rng.choice([b"CLOSE", b"UNSELECT", b"EXPUNGE", b"EXPUNGE"]),
@@ -155,8 +154,8 @@ class Maker:
 
     def command(self):
         made = self.rng.choices(
-            [self.words, self.fetch, self.store, self.search, self.append, self.copy,
-             self.wrong], [9, 5, 5, 5, 4, 3, 1])[0]()
+            [self.words, self.list, self.fetch, self.store, self.search, self.append,
+             self.copy, self.wrong], [9, 2, 5, 5, 5, 4, 3, 1])[0]()
         return made
 
     def copy(self):
