@@ -53,8 +53,9 @@ struct client_config {
 	struct span authcid, password; /* of the administrator */
 	uint64_t connect_ms;	       /* to the end of the handshake */
 	uint64_t silence_ms; /* the longest wait for a byte while an answer is due */
-	uint64_t retry_ms;   /* how long a lost server is tried again; 0: not */
-	bool never_switch;   /* reconnect for each user, even where UNAUTHENTICATE is */
+	/* How long a server that greeted once is tried again when it is lost; 0: not. */
+	uint64_t retry_ms;
+	bool never_switch; /* reconnect for each user, even where UNAUTHENTICATE is */
 };
 
 struct client;

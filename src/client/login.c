@@ -170,6 +170,7 @@ void login_greeting(struct client *c, const struct response *r)
 void login_opened(struct client *c)
 {
 	c->phase = PHASE_OPEN;
+	c->was_connected = true; /* there is a server: worth waiting for, if it goes */
 	if (c->become.is_active)
 		become_step(c);
 }
@@ -198,7 +199,6 @@ static void auth_done(void *arg, const struct client_result *r)
 	}
 	c->phase = PHASE_IN;
 	c->is_preset = false;
-	c->was_connected = true;
 	c->stats.logins++;
 	buf_clear(&c->user);
 	buf_put(&c->user, buf_span(&c->become.user));

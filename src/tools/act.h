@@ -48,6 +48,7 @@ struct act_task {
 	struct journal_entry known; /* of an earlier attempt or run */
 	/* Commands. */
 	unsigned pending;
+	bool is_begun;	  /* begin() has run: changes may have been sent */
 	bool is_complete; /* act_task_last() was called */
 	/* The outcome. */
 	enum err rc;	 /* the first error */

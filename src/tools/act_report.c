@@ -67,7 +67,7 @@ static void print_json(struct act_run *r, struct act_task *t, uint64_t us)
 		json_str(&j, "error", buf_span(&t->why));
 		if (t->why_code.n)
 			json_str(&j, "code", buf_span(&t->why_code));
-		json_bool(&j, "unknown", t->rc == ERR_UNKNOWN);
+		json_bool(&j, "unknown", t->is_unknown);
 	}
 	if (t->json.n > 1) {
 		buf_putc(&p->out, ',');
@@ -88,7 +88,7 @@ void report_task(struct act_run *r, struct act_task *t, uint64_t us)
 	p->us[p->n++] = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 	p->done++;
 	p->failed += t->rc != ERR_OK;
-	p->unknown += t->rc == ERR_UNKNOWN;
+	p->unknown += t->rc != ERR_OK && t->is_unknown;
 	if (t->rc != ERR_OK && !r->opt->is_quiet)
 		print_error(r, t);
 	if (r->opt->is_json)

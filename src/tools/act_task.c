@@ -68,7 +68,8 @@ static void note_error(struct act_task *t, const struct client_result *r)
 {
 	if (r->rc == ERR_UNKNOWN || r->rc == ERR_CLOSED)
 		t->is_lost = true;
-	if (r->rc == ERR_UNKNOWN)
+	/* What only read has changed nothing. */
+	if (r->rc == ERR_UNKNOWN && t->is_begun)
 		t->is_unknown = true;
 	if (r->rc == ERR_OK || t->rc != ERR_OK)
 		return;
@@ -115,6 +116,7 @@ void task_gate(struct act_lane *l)
 		act_task_fail(t, ERR_CLOSED, "the connection was lost");
 		task_settle(t);
 	} else {
+		t->is_begun = true;
 		t->ops->begin(t);
 	}
 	if (l->client)

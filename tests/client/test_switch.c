@@ -399,6 +399,22 @@ static void a_server_that_is_not_there_is_an_io_error(void **state)
 	peer_end(&p);
 }
 
+static void a_server_lost_before_the_first_login_is_tried_again(void **state)
+{
+	static const struct peer_step first[] = {
+		GREETING, { .want = "AUTHENTICATE PLAIN ", .is_close = true }, { 0 }
+	};
+	static const struct peer_step again[] = { GREETING, LOGIN_OK, SILENT };
+	struct peer p = { .script = { first, again } };
+	struct client_config c = { .tls_mode = CLIENT_TLS_NONE, .retry_ms = 3000 };
+
+	peer_start(&p, &c);
+	peer_become(&p, "alice");
+	peer_until(&p, "(alice:ok)");
+	assert_int_equal(p.connections, 2);
+	peer_end(&p);
+}
+
 static void the_same_user_again_costs_nothing(void **state)
 {
 	static const struct peer_step script[] = { GREETING, LOGIN_OK, SILENT };
@@ -449,6 +465,7 @@ int main(void)
 		cmocka_unit_test(the_identity_of_preauth_is_dropped),
 		cmocka_unit_test(plain_text_cannot_get_around_starttls),
 		cmocka_unit_test(a_server_that_is_not_there_is_an_io_error),
+		cmocka_unit_test(a_server_lost_before_the_first_login_is_tried_again),
 		cmocka_unit_test(the_same_user_again_costs_nothing),
 		cmocka_unit_test(never_switch_reconnects_for_each_user),
 	};
