@@ -460,3 +460,27 @@ def test_logout_says_bye_and_closes(site, how, alice):
         k.logout()
     with site.connect(how) as k:
         k.logout()
+
+
+def test_no_nul_leaves_outside_literal8(site, how, alice):
+    """RFC 9051 section 9 note 3, RFC 3516 section 6: a message that was appended as
+    literal8 is shown by BODY in an encoding that a literal can carry."""
+    message = (b"Subject: nul\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
+               b"Content-Transfer-Encoding: binary\r\n\r\n\x00\xff\x00")
+    with site.session(alice, how) as k:
+        r = k.cmd("APPEND INBOX ~{}", message)
+        if r.status == "NO":                    # the other thing that RFC 3516 allows
+            assert r.code == "UNKNOWN-CTE"
+            return
+        r.ok()
+        k.select()
+        r = k.ok("FETCH 1 (RFC822.SIZE BODYSTRUCTURE)")
+        assert b'"BINARY"' not in r.untagged[0].upper()
+        size = int(r.one(rb".*RFC822.SIZE (\d+)")[1])
+        for item in ("BODY.PEEK[]", "BODY.PEEK[TEXT]", "BODY.PEEK[1]", "RFC822", "RFC822.TEXT",
+                     "BODY.PEEK[]<0.1000>"):
+            r = k.ok(f"FETCH 1 {item}")
+            assert b"\0" not in r.untagged[0], item
+        whole = k.ok("FETCH 1 BODY.PEEK[]").one(rb".*\{(\d+)\}\r\n")
+        assert int(whole[1]) == size
+        k.ok("FETCH 1 BINARY.PEEK[1]").one(rb".* ~\{3\}\r\n\x00\xff\x00\)$")
