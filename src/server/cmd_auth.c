@@ -288,10 +288,9 @@ static void offer(const struct conn *c, unsigned state, struct buf *out)
 }
 
 static const struct command commands[] = {
-	{ "AUTHENTICATE", IN_NOT_AUTH, CMD_BARRIER | CMD_NO_REPORT | CMD_SECRET,
-	  run_authenticate },
-	{ "LOGIN", IN_NOT_AUTH, CMD_BARRIER | CMD_NO_REPORT | CMD_SECRET, run_login },
-	{ "STARTTLS", IN_NOT_AUTH, CMD_BARRIER | CMD_NO_REPORT, run_starttls },
+	{ "AUTHENTICATE", IN_NOT_AUTH, CMD_NO_REPORT, run_authenticate },
+	{ "LOGIN", IN_NOT_AUTH, CMD_NO_REPORT, run_login },
+	{ "STARTTLS", IN_NOT_AUTH, CMD_NO_REPORT, run_starttls },
 	{ 0 },
 };
 const struct extension cmd_auth = {

@@ -31,7 +31,6 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 	struct session *s = cmd->session;
 	struct selected *sel = selected_new(s, mailbox, st->path, st->read_only);
 
-	s->account_changed = false;
 	report_flags(cmd, true);
 	untagged(cmd, "%u EXISTS", view_count(sel->view));
 	if (!session_is_rev2(s)) {

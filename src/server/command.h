@@ -48,12 +48,10 @@ enum {
 };
 
 enum {
-	CMD_BARRIER = 1,    /* nothing is read behind it until it is answered */
-	CMD_NO_EXPUNGE = 2, /* EXPUNGE may not be sent (RFC 9051 7.5.1); UID forms may */
-	CMD_NO_REPORT = 4,  /* no untagged report before the tagged reply */
-	CMD_UID = 8,	    /* exists as UID x too; cmd->uid tells */
-	CMD_STREAM = 16,    /* takes literals as they come (APPEND) */
-	CMD_SECRET = 32,    /* its arguments are wiped after use */
+	CMD_NO_EXPUNGE = 1, /* EXPUNGE may not be sent (RFC 9051 7.5.1); UID forms may */
+	CMD_NO_REPORT = 2,  /* no untagged report before the tagged reply */
+	CMD_UID = 4,	    /* exists as UID x too; cmd->uid tells */
+	CMD_STREAM = 8,     /* takes literals as they come (APPEND) */
 };
 
 struct command {

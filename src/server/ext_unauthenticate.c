@@ -67,7 +67,7 @@ static enum verdict run(struct cmd *cmd)
 }
 
 static const struct command commands[] = {
-	{ "UNAUTHENTICATE", IN_LOGGED_IN, CMD_BARRIER | CMD_NO_REPORT, run },
+	{ "UNAUTHENTICATE", IN_LOGGED_IN, CMD_NO_REPORT, run },
 	{ 0 },
 };
 const struct extension ext_unauthenticate = {

@@ -75,7 +75,6 @@ static void changed(void *arg)
 {
 	struct session *s = arg;
 
-	s->account_changed = true;
 	conn_changed(s->conn);
 }
 

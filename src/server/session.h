@@ -25,7 +25,6 @@ struct session {
 	bool may_unauthenticate;  /* the gate, decided at login (D10) */
 	struct account *account;
 	struct watch *watch;	   /* of the account */
-	bool account_changed;	   /* since the last report */
 	unsigned enabled;	   /* enum enabled */
 	struct selected *selected; /* selected.h; NULL unless IN_SELECTED */
 	void **slots;		   /* one an extension, by index */
