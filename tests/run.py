@@ -164,9 +164,11 @@ def step_threads():
     count = build("tsan", ["--buildtype=debugoptimized", "-Db_sanitize=thread",
                            "-Db_lundef=false"])
     if not count.failed:
-        supp = TOP / "tests" / "tsan.supp"
-        count.add(meson_tests("tsan", THREADED,
-                              {"TSAN_OPTIONS": f"halt_on_error=1:suppressions={supp}"}))
+        env = {"TSAN_OPTIONS": f"halt_on_error=1:suppressions={TOP / 'tests' / 'tsan.supp'}",
+               "MAILSTILE_BIN": str(BUILD / "tsan" / "mailstile")}
+        count.add(meson_tests("tsan", THREADED, env))
+        count.add(pytest("threads", [TOP / "tests" / "server" / f"test_{name}.py"
+                                     for name in ("transcripts", "state_table")], env))
     return count
 
 
