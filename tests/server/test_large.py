@@ -209,7 +209,7 @@ def test_a_hundred_thousand_mailboxes(site):
 
 def test_a_million_accounts():
     """Each gets one message, by administrators who switch from one to the next."""
-    total, lanes = size(1000000, 1000), 8
+    total, lanes = size(1000000, 1000), size(96, 8)
     with Site(users=(), start=False, configure=setting()) as s:
         names = [f"user{n:07d}" for n in range(total)]
         start = time.monotonic()
