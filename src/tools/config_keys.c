@@ -60,7 +60,8 @@ static const struct number_key keys[] = {
 	      "Output that waits for a slow reader; more is not produced until he has "
 	      "read."),
 	LIMIT("memory-bytes", 16777216, 1099511627776, 1073741824, 1, memory_bytes,
-	      "Bytes that wait in memory for all connections together: parts of commands and\n"
+	      "Bytes that wait in memory for all connections together: parts of commands "
+	      "and\n"
 	      "messages, output that was not read. When it is short, reading stops."),
 	LIMIT("reserved-descriptors", 64, 1000000, 1024, 1, reserved_descriptors,
 	      "Of the limit on open files, what is kept from connections for the store."),
