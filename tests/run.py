@@ -190,9 +190,8 @@ def step_fuzz():
                 f"-artifact_prefix={found}/", found]
         seeds = TOP / "fuzz" / "corpus" / name.removeprefix("fuzz_")
         argv += [seeds] if seeds.is_dir() else []
-        dictionary = TOP / "fuzz" / "imap.dict"
-        if dictionary.exists():
-            argv.insert(1, f"-dict={dictionary}")
+        dictionary = "lmtp.dict" if "lmtp" in name else "imap.dict"
+        argv.insert(1, f"-dict={TOP / 'fuzz' / dictionary}")
         status, text = run(argv, BUILD / "log" / f"{name}.log", timeout=FUZZ_SECONDS + 120)
         count.add(Count(failed=1) if status else Count(passed=1))
         if status:
