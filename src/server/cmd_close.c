@@ -26,7 +26,9 @@ static enum verdict run_close(struct cmd *cmd)
 {
 	struct selected *sel = cmd->session->selected;
 
-	if (cmd->step == ANSWER && cmd->op->rc != ERR_OK)
+	/* A mailbox that is gone has nothing to expunge, and CLOSE no NO (section 6.4.1).
+	 */
+	if (cmd->step == ANSWER && cmd->op->rc != ERR_OK && cmd->op->rc != ERR_NOENT)
 		return reply_err(cmd, cmd->op->rc);
 	if (cmd->step == PARSE) {
 		if (!cursor_end(&cmd->cur))

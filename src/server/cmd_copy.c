@@ -27,8 +27,9 @@ static enum verdict answer(struct cmd *cmd, bool move)
 {
 	const char *code;
 
-	if (cmd->op->rc == ERR_CLOSED) /* here: the source is gone (store.h) */
-		return reply_err(cmd, ERR_NOENT);
+	if (cmd->op->rc == ERR_CLOSED &&
+	    mailbox_is_gone_now(cmd->session->selected->mailbox))
+		return reply_err(cmd, ERR_NOENT); /* of the source: no TRYCREATE */
 	if (cmd->op->rc != ERR_OK)
 		return reply_err_target(cmd, cmd->op->rc);
 	code = copyuid(cmd);
