@@ -11,6 +11,7 @@
 
 #define STEP		16384 /* bytes folded at a time: bounds the window */
 #define DECOMPOSE_DEPTH 16    /* UnicodeData.txt needs 4 */
+#define PLAIN_MAX	512   /* of a header value that is matched where it lies */
 
 struct match_needle {
 	struct span folded;
@@ -159,10 +160,31 @@ bool match_text(const struct match_needle *needle, struct span utf8)
 	return found;
 }
 
+/* Plain ASCII on one line, as most values are: nothing to decode, unfold or compose. */
+static bool is_plain(struct span value)
+{
+	return utf8_ascii_bytes(value) == value.n && !memchr(value.p, '\n', value.n) &&
+	       !memchr(value.p, '\r', value.n) && !memmem(value.p, value.n, "=?", 2);
+}
+
+static bool match_plain(const struct match_needle *needle, struct span value)
+{
+	char folded[PLAIN_MAX];
+
+	for (size_t i = 0; i < value.n; i++)
+		folded[i] = (char)(value.p[i] ^ ((unsigned char)(value.p[i] - 'a') < 26)
+						    << 5);
+	return memmem(folded, value.n, needle->folded.p, needle->folded.n) != NULL;
+}
+
 bool match_header_value(const struct match_needle *needle, struct span value)
 {
 	struct buf text = { 0 };
 	bool found;
+
+	value = span_trim(value);
+	if (value.n > 0 && value.n <= PLAIN_MAX && is_plain(value))
+		return match_plain(needle, value);
 
 	words_decode(value, &text);
 	found = match_text(needle, buf_span(&text));

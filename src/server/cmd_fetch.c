@@ -8,7 +8,7 @@
 #include "server/selected.h"
 #include "wire/date.h"
 
-enum { BATCHES_A_TURN = 32 };
+enum { MESSAGES_A_TURN = 4096 };
 
 static void state_done(void *arg)
 {
@@ -18,7 +18,6 @@ static void state_done(void *arg)
 	numset_done(&st->newly_seen);
 	fetch_content_done(st);
 	buf_done(&st->line);
-	arena_free(st->batch_arena);
 }
 
 static void label(struct cmd *cmd, const struct fetch_item *item)
@@ -36,11 +35,11 @@ static void label(struct cmd *cmd, const struct fetch_item *item)
 static void simple_item(struct cmd *cmd, const struct fetch_item *item)
 {
 	struct fetch_state *st = cmd->state;
-	struct fetch_message *m = &st->batch[st->at];
+	const struct ahead_message *m = st->message;
 
 	label(cmd, item);
 	switch (item->kind) {
-	case FETCH_UID: buf_put_u64(&st->line, m->uid); break;
+	case FETCH_UID: buf_put_u64(&st->line, m->msg.uid); break;
 	case FETCH_FLAGS: selected_flags(cmd, &m->msg, &st->line); break;
 	case FETCH_INTERNALDATE:
 		emit_date_time(&st->line, (struct wire_time){ m->msg.info->internal_date,
@@ -50,21 +49,32 @@ static void simple_item(struct cmd *cmd, const struct fetch_item *item)
 	}
 }
 
+/* Empty, for the next response; all of it is wiped in the end. */
+static void line_begin(struct buf *line)
+{
+	line->off = line->n = 0;
+}
+
 /* UID FETCH names the UID, and flags that the command has changed are told with it. */
 static void begin_message(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
-	struct fetch_message *m = &st->batch[st->at];
 
-	buf_clear(&st->line);
-	buf_printf(&st->line, "* %u FETCH (", m->seq);
+	st->message = ahead_message(&st->ahead);
+	st->content = ahead_content(&st->ahead);
+	st->summary = st->content && st->content->has_summary ? &st->content->summary
+							      : NULL;
+	line_begin(&st->line);
+	buf_puts(&st->line, "* ");
+	buf_put_u64(&st->line, st->message->seq);
+	buf_puts(&st->line, " FETCH (");
 	st->is_first = true;
 	st->is_out = false;
 	st->item = 0;
-	st->is_opened = m->summary.n && summary_open(m->summary, &st->summary) == ERR_OK;
 	if (cmd->uid && !(st->args.kinds & FETCH_UID))
 		simple_item(cmd, &(struct fetch_item){ .kind = FETCH_UID });
-	if (numset_has(&st->newly_seen, m->uid) && !(st->args.kinds & FETCH_FLAGS))
+	if (st->newly_seen.n && numset_has(&st->newly_seen, st->message->msg.uid) &&
+	    !(st->args.kinds & FETCH_FLAGS))
 		simple_item(cmd, &(struct fetch_item){ .kind = FETCH_FLAGS });
 }
 
@@ -74,11 +84,11 @@ static void end_message(struct cmd *cmd)
 
 	buf_puts(&st->line, ")\r\n");
 	buf_put(cmd_out(cmd), buf_span(&st->line));
-	buf_clear(&st->line);
-	st->at++;
+	line_begin(&st->line);
+	st->ahead.at++;
 }
 
-/* The message could not be given: its response has gone, st->at is the next one. */
+/* The message could not be given: its response has gone, st->ahead.at is the next one. */
 static bool is_taken_back(const struct fetch_state *st)
 {
 	return st->line.n == 0 && !st->is_out;
@@ -89,17 +99,17 @@ static bool is_possible(struct fetch_state *st)
 {
 	const char *why = NULL;
 
-	if (!st->needs_summary)
+	if (!(st->want.what & WANT_SUMMARY))
 		return true;
-	if (st->is_opened)
+	if (st->summary)
 		why = fetch_obstacle(st);
-	if (st->is_opened && !why)
+	if (st->summary && !why)
 		return true;
 	if (why)
 		st->code = why;
 	buf_clear(&st->line);
 	st->failed++;
-	st->at++;
+	st->ahead.at++;
 	return false;
 }
 
@@ -140,76 +150,34 @@ static enum verdict all_done(struct cmd *cmd)
 	return reply_done(cmd);
 }
 
-static enum verdict ask_summaries(struct cmd *cmd)
-{
-	struct fetch_state *st = cmd->state;
-	struct body_id ids[FETCH_BATCH];
-
-	for (size_t i = 0; i < st->n_batch; i++)
-		ids[i] = st->batch[i].msg.info->body;
-	return cmd_wait(
-	    cmd, FETCH_SUMMARIES,
-	    summaries_read(cmd->session->account, ids, st->n_batch, cmd_to(cmd)));
-}
-
-/* Fills the next batch. True: its messages can be printed; else `ret` is the verdict. */
-static bool next_batch(struct cmd *cmd, enum verdict *ret)
-{
-	struct fetch_state *st = cmd->state;
-	struct selected *sel = cmd->session->selected;
-	uint32_t uid;
-
-	st->n_batch = st->at = 0;
-	while (st->n_batch < FETCH_BATCH && numset_next(&st->it, &uid)) {
-		struct fetch_message *m = &st->batch[st->n_batch];
-
-		*m = (struct fetch_message){ .uid = uid };
-		if (selected_message(sel, uid, &m->seq, &m->msg))
-			st->n_batch++;
-	}
-	if (st->n_batch && !st->needs_summary)
-		return true;
-	*ret = st->n_batch ? ask_summaries(cmd) : all_done(cmd);
-	return false;
-}
-
 /* Prints messages until something has to be waited for. */
 static enum verdict go_on(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
 	enum verdict v;
 
-	for (int batches = 0; batches < BATCHES_A_TURN; batches++) {
-		while (st->at < st->n_batch) {
-			if (cmd_must_drain(cmd))
-				return cmd_drain(cmd, FETCH_NEXT);
-			begin_message(cmd);
-			if (!is_possible(st))
-				continue;
-			v = items(cmd);
+	for (int n = 0; n < MESSAGES_A_TURN; n++) {
+		struct ahead *a = &st->ahead;
+
+		if (!a->first || a->at == a->first->n) {
+			v = ahead_next(a);
 			if (v != CMD_DONE)
 				return v;
+			if (!a->first)
+				return all_done(cmd);
 		}
-		if (!next_batch(cmd, &v))
+		if (a->first->rc != ERR_OK)
+			return reply_err(cmd, a->first->rc);
+		if (cmd_must_drain(cmd))
+			return cmd_drain(cmd, FETCH_NEXT);
+		begin_message(cmd);
+		if (!is_possible(st))
+			continue;
+		v = items(cmd);
+		if (v != CMD_DONE)
 			return v;
 	}
 	return cmd_yield(cmd, FETCH_NEXT);
-}
-
-static enum verdict summaries_came(struct cmd *cmd)
-{
-	struct fetch_state *st = cmd->state;
-	const struct span *got;
-	size_t n = 0;
-
-	if (cmd->op->rc != ERR_OK)
-		return reply_err(cmd, cmd->op->rc);
-	got = op_summaries(cmd->op, &n);
-	arena_free(st->batch_arena);
-	st->batch_arena = arena_new(NULL);
-	for (size_t i = 0; i < n && i < st->n_batch; i++)
-		st->batch[i].summary = arena_dup(st->batch_arena, got[i]);
-	return go_on(cmd);
 }
 
 static enum verdict items_go_on(struct cmd *cmd)
@@ -290,8 +258,8 @@ static enum verdict parse(struct cmd *cmd)
 	if (selected_resolve(sel, &set, cmd->uid, &st->uids) != ERR_OK)
 		return reply_bad(cmd, "There is no message of that number.");
 	st->it = numset_iter(&st->uids);
-	for (size_t i = 0; i < st->args.n_items; i++)
-		st->needs_summary |= fetch_is_content(&st->args.items[i]);
+	fetch_want(st);
+	ahead_begin(&st->ahead, cmd, FETCH_NEXT, fetch_fill);
 	return st->args.sets_seen && !sel->read_only ? mark_seen(cmd) : go_on(cmd);
 }
 
@@ -300,7 +268,6 @@ static enum verdict run(struct cmd *cmd)
 	switch ((enum fetch_step)cmd->step) {
 	case FETCH_PARSE: return parse(cmd);
 	case FETCH_SEEN: return seen_set(cmd);
-	case FETCH_SUMMARIES: return summaries_came(cmd);
 	case FETCH_CHUNK_CAME: return chunk_came(cmd);
 	case FETCH_ITEMS: return items_go_on(cmd);
 	case FETCH_STREAM: return fetch_stream(cmd);

@@ -3,27 +3,21 @@
  * results of RFC 5182). Each message is asked first with what the view knows, then with
  * its summary, and only if that does not tell with its bytes.
  */
+#include "server/ahead.h"
 #include "server/reply.h"
 #include "server/search_term.h"
 
-enum { PARSE, NEXT, SUMMARIES, HEADER, TEXT };
-enum { BATCH = 128, BATCHES_A_TURN = 64, CHUNK = 256 << 10 };
-
-struct candidate {
-	uint32_t seq;
-	struct view_msg msg;
-};
+enum { PARSE, NEXT, HEADER, TEXT };
+enum { WALKED_A_TURN = 16384, ASKED_A_TURN = 4096, CHUNK = 256 << 10 };
 
 struct search_state {
 	struct search_program program;
 	struct search *search;
-	struct numset hits;	       /* UIDs */
-	uint32_t seq;		       /* next message to look at */
-	struct candidate batch[BATCH]; /* those that need their summary */
-	size_t n_batch, at;
-	struct arena *batch_arena;
-	struct span *summaries;
-	struct subject subject; /* the one that needs its bytes */
+	struct numset hits;	/* UIDs */
+	uint32_t seq;		/* next message to look at */
+	struct ahead ahead;	/* those that need their summary */
+	struct want want;	/* of it */
+	struct subject subject; /* the one in hand */
 	struct text_walk text;
 	uint64_t done;
 	struct buf header;
@@ -34,7 +28,6 @@ static void state_done(void *arg)
 	struct search_state *st = arg;
 
 	numset_done(&st->hits);
-	arena_free(st->batch_arena);
 	buf_done(&st->header);
 }
 
@@ -167,7 +160,7 @@ static enum verdict settled(struct cmd *cmd)
 
 	if (search_ask(st->search, &st->subject) == ANSWER_YES)
 		hit(st, &st->subject.msg);
-	st->at++;
+	st->ahead.at++;
 	return go_on(cmd);
 }
 
@@ -244,41 +237,21 @@ static enum verdict text_came(struct cmd *cmd)
 	return settled(cmd);
 }
 
-/* Asks the batch, now with summaries. A message without one is passed over. */
-static enum verdict ask_batch(struct cmd *cmd, bool *ret_is_over)
-{
-	struct search_state *st = cmd->state;
-
-	*ret_is_over = false;
-	for (; st->at < st->n_batch; st->at++) {
-		struct subject *m = &st->subject;
-		enum answer a;
-
-		*m = (struct subject){ .seq = st->batch[st->at].seq,
-				       .msg = st->batch[st->at].msg };
-		if (summary_open(st->summaries[st->at], &m->summary) != ERR_OK)
-			continue;
-		m->has_summary = true;
-		a = search_ask(st->search, m);
-		if (a == ANSWER_MAYBE)
-			return look_inside(cmd);
-		if (a == ANSWER_YES)
-			hit(st, &m->msg);
-	}
-	*ret_is_over = true;
-	return CMD_DONE;
-}
-
 /* Asks with the view alone; collects those that it does not decide. */
-static void fill_batch(struct cmd *cmd)
+static enum ahead_fill fill(struct cmd *cmd, struct ahead_batch *b,
+			    const struct want **want)
 {
 	struct search_state *st = cmd->state;
 	struct selected *sel = cmd->session->selected;
 	struct view_msg m[64];
 	size_t n;
 
-	st->n_batch = st->at = 0;
-	while (st->n_batch + 64 <= BATCH && st->seq <= view_count(sel->view)) {
+	*want = &st->want;
+	for (size_t walked = 0; walked < WALKED_A_TURN; walked += n) {
+		if (st->seq > view_count(sel->view))
+			return AHEAD_OVER;
+		if (b->n + 64 > AHEAD_BATCH)
+			return AHEAD_MORE;
 		n = view_walk(sel->view, st->seq, m, 64);
 		for (size_t i = 0; i < n; i++) {
 			struct subject s = { .seq = st->seq + (uint32_t)i, .msg = m[i] };
@@ -290,58 +263,65 @@ static void fill_batch(struct cmd *cmd)
 			if (a == ANSWER_YES)
 				hit(st, &s.msg);
 			else if (a == ANSWER_MAYBE)
-				st->batch[st->n_batch++] = (struct candidate){ s.seq,
-									       s.msg };
+				b->at[b->n++] = (struct ahead_message){ s.seq, s.msg };
 		}
 		st->seq += (uint32_t)n;
 	}
+	return AHEAD_LATER;
 }
 
-static enum verdict ask_summaries(struct cmd *cmd)
+/* Of the header what the keys look into; all of it when texts are looked for. */
+static void set_want(struct search_state *st)
 {
-	struct search_state *st = cmd->state;
-	struct body_id ids[BATCH];
-
-	for (size_t i = 0; i < st->n_batch; i++)
-		ids[i] = st->batch[i].msg.info->body;
-	return cmd_wait(
-	    cmd, SUMMARIES,
-	    summaries_read(cmd->session->account, ids, st->n_batch, cmd_to(cmd)));
+	st->want.what = WANT_SUMMARY;
+	if (st->search->texts || st->search->n_names)
+		st->want.what |= WANT_HEADER;
+	if (!st->search->texts) {
+		st->want.names = st->search->names;
+		st->want.n_names = st->search->n_names;
+	}
 }
 
-static enum verdict summaries_came(struct cmd *cmd)
+/* The message in hand, with its summary. One without is passed over. */
+static enum answer ask(struct search_state *st)
 {
-	struct search_state *st = cmd->state;
-	const struct span *got;
-	size_t n = 0;
+	const struct ahead_message *m = ahead_message(&st->ahead);
+	const struct gathered_message *c = ahead_content(&st->ahead);
 
-	if (cmd->op->rc != ERR_OK)
-		return refuse(cmd, "UNAVAILABLE", "The messages could not be read.");
-	got = op_summaries(cmd->op, &n);
-	arena_free(st->batch_arena);
-	st->batch_arena = arena_new(NULL);
-	st->summaries = arena_array(st->batch_arena, BATCH, sizeof *st->summaries);
-	for (size_t i = 0; i < n && i < st->n_batch; i++)
-		st->summaries[i] = arena_dup(st->batch_arena, got[i]);
-	return go_on(cmd);
+	st->subject = (struct subject){ .seq = m->seq, .msg = m->msg };
+	if (!c || !c->has_summary)
+		return ANSWER_NO;
+	st->subject.summary = c->summary;
+	st->subject.has_summary = true;
+	st->subject.has_fields = c->has_fields;
+	return search_ask(st->search, &st->subject);
 }
 
 static enum verdict go_on(struct cmd *cmd)
 {
 	struct search_state *st = cmd->state;
-	uint32_t count = view_count(cmd->session->selected->view);
-	bool is_over;
-	enum verdict v;
+	struct ahead *a = &st->ahead;
 
-	v = ask_batch(cmd, &is_over);
-	if (!is_over)
-		return v;
-	for (int i = 0; i < BATCHES_A_TURN && st->seq <= count; i++) {
-		fill_batch(cmd);
-		if (st->n_batch)
-			return ask_summaries(cmd);
+	for (int n = 0; n < ASKED_A_TURN; n++) {
+		if (!a->first || a->at == a->first->n) {
+			enum verdict v = ahead_next(a);
+
+			if (v != CMD_DONE)
+				return v;
+			if (!a->first)
+				return all_done(cmd);
+		}
+		if (a->first->rc != ERR_OK)
+			return refuse(cmd, "UNAVAILABLE",
+				      "The messages could not be read.");
+		switch (ask(st)) {
+		case ANSWER_MAYBE: return look_inside(cmd);
+		case ANSWER_YES: hit(st, &st->subject.msg); break;
+		case ANSWER_NO: break;
+		}
+		a->at++;
 	}
-	return st->seq <= count ? cmd_yield(cmd, NEXT) : all_done(cmd);
+	return cmd_yield(cmd, NEXT);
 }
 
 static enum verdict parse(struct cmd *cmd)
@@ -369,6 +349,8 @@ static enum verdict parse(struct cmd *cmd)
 			 "its charset.");
 	}
 	st->seq = 1;
+	set_want(st);
+	ahead_begin(&st->ahead, cmd, NEXT, fill);
 	return go_on(cmd);
 }
 
@@ -376,7 +358,6 @@ static enum verdict run(struct cmd *cmd)
 {
 	switch (cmd->step) {
 	case PARSE: return parse(cmd);
-	case SUMMARIES: return summaries_came(cmd);
 	case HEADER: return header_came(cmd);
 	case TEXT: return text_came(cmd);
 	default: return go_on(cmd);

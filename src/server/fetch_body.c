@@ -50,14 +50,23 @@ static void partial(const struct fetch_item *item, uint64_t total, uint64_t *ret
 
 /* ---- reading ---- */
 
+static enum verdict take_chunk(struct cmd *cmd, enum err rc, struct span bytes);
+
+/* Of a small message the bytes are here, all of them. */
 static enum verdict read_next(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
 	uint64_t left = st->bytes - st->done;
 	size_t n = left < FETCH_CHUNK ? (size_t)left : FETCH_CHUNK;
+	const struct gathered_message *m = st->content;
 
+	if (m && m->has_bytes)
+		return take_chunk(cmd, ERR_OK,
+				  span_sub(m->bytes, (size_t)(st->start + st->done), n));
+	if (m && m->bytes_rc != ERR_OK)
+		return take_chunk(cmd, m->bytes_rc, SPAN_NONE);
 	return cmd_wait(cmd, FETCH_CHUNK_CAME,
-			body_read(cmd->session->account, st->batch[st->at].msg.info->body,
+			body_read(cmd->session->account, st->message->msg.info->body,
 				  st->start + st->done, n, cmd_to(cmd)));
 }
 
@@ -78,7 +87,7 @@ void fetch_send(struct cmd *cmd)
 	struct fetch_state *st = cmd->state;
 
 	buf_put(cmd_out(cmd), buf_span(&st->line));
-	buf_clear(&st->line);
+	st->line.off = st->line.n = 0;
 	st->is_out = true;
 }
 
@@ -109,7 +118,7 @@ static enum verdict give_up(struct cmd *cmd, const char *code)
 	buf_clear(&st->line);
 	st->failed++;
 	st->code = code;
-	st->at++;
+	st->ahead.at++;
 	return CMD_DONE;
 }
 
@@ -121,8 +130,14 @@ static enum verdict raw_chunk(struct cmd *cmd, struct span bytes)
 
 	if (st->done == 0)
 		emit_literal_header(&st->line, cmd_mode(cmd), st->bytes);
-	buf_put(&st->line, bytes);
 	st->done += bytes.n;
+	if (st->done == st->bytes && st->item + 1 == st->args.n_items) {
+		/* nothing can go wrong any more: not by way of the line */
+		fetch_send(cmd);
+		buf_put(cmd_out(cmd), bytes);
+		return CMD_DONE;
+	}
+	buf_put(&st->line, bytes);
 	return st->done == st->bytes ? CMD_DONE : more(cmd);
 }
 
@@ -250,16 +265,13 @@ static enum verdict decoded_chunk(struct cmd *cmd, struct span bytes)
 	return CMD_DONE;
 }
 
-enum verdict fetch_chunk(struct cmd *cmd)
+static enum verdict take_chunk(struct cmd *cmd, enum err rc, struct span bytes)
 {
 	struct fetch_state *st = cmd->state;
 	uint64_t left = st->bytes - st->done;
-	struct span bytes;
 
-	if (cmd->op->rc != ERR_OK)
-		return give_up(cmd,
-			       cmd->op->rc == ERR_CORRUPT ? "CORRUPTION" : "UNAVAILABLE");
-	bytes = buf_span(op_bytes(cmd->op));
+	if (rc != ERR_OK)
+		return give_up(cmd, rc == ERR_CORRUPT ? "CORRUPTION" : "UNAVAILABLE");
 	if (bytes.n != (left < FETCH_CHUNK ? left : FETCH_CHUNK))
 		return give_up(cmd, "CORRUPTION");
 	switch (st->how) {
@@ -268,6 +280,11 @@ enum verdict fetch_chunk(struct cmd *cmd)
 	case HOW_COUNT: return count_chunk(cmd, bytes);
 	default: return decoded_chunk(cmd, bytes);
 	}
+}
+
+enum verdict fetch_chunk(struct cmd *cmd)
+{
+	return take_chunk(cmd, cmd->op->rc, buf_span(op_bytes(cmd->op)));
 }
 
 /* ---- items ---- */
@@ -295,12 +312,12 @@ static bool summary_has_fields(const struct fetch_state *st,
 {
 	if (sec->n_path)
 		return false;
-	if (st->summary.header_kind == SUMMARY_HEADER_WHOLE)
+	if (st->summary->header_kind == SUMMARY_HEADER_WHOLE)
 		return true;
 	if (sec->text != FETCH_TEXT_HEADER_FIELDS)
 		return false;
 	for (size_t i = 0; i < sec->n_names; i++)
-		if (!summary_header_covers(&st->summary, sec->names[i]))
+		if (!summary_header_covers(st->summary, sec->names[i]))
 			return false;
 	return true;
 }
@@ -313,7 +330,13 @@ static enum verdict section(struct cmd *cmd)
 			 sec->text == FETCH_TEXT_HEADER_FIELDS_NOT;
 	struct section_range r;
 
-	if (section_find(&st->summary, sec->path, sec->n_path,
+	if (fetch_is_whole(item_of(st)))
+		return raw_range(cmd, 0, st->message->msg.info->bytes);
+	if (st->want.n_names && fetch_is_fields(item_of(st)) && st->content->has_fields) {
+		print_text(cmd, st->summary->header);
+		return CMD_DONE;
+	}
+	if (section_find(st->summary, sec->path, sec->n_path,
 			 (enum section_text)sec->text, &r)) {
 		nil(st);
 		return CMD_DONE;
@@ -321,7 +344,7 @@ static enum verdict section(struct cmd *cmd)
 	if (!is_fields)
 		return raw_range(cmd, r.start, r.bytes);
 	if (summary_has_fields(st, sec)) {
-		print_fields(cmd, st->summary.header);
+		print_fields(cmd, st->summary->header);
 		return CMD_DONE;
 	}
 	if (r.bytes == 0) {
@@ -344,7 +367,7 @@ static enum verdict binary(struct cmd *cmd)
 	bool is_size = item->kind == FETCH_BINARY_SIZE;
 	struct summary_part part;
 	uint32_t index;
-	enum err rc = section_binary(&st->summary, sec->path, sec->n_path, &index);
+	enum err rc = section_binary(st->summary, sec->path, sec->n_path, &index);
 
 	if (rc != ERR_OK) {
 		buf_puts(&st->line, is_size ? "0" : "NIL");
@@ -352,11 +375,11 @@ static enum verdict binary(struct cmd *cmd)
 	}
 	if (index == SUMMARY_NO_PART) /* the whole, as it stands */
 		part = (struct summary_part){ .coding = CODING_BINARY,
-					      .body_end = st->summary.size };
+					      .body_end = st->summary->size };
 	else
-		summary_part_get(&st->summary, index, &part);
+		summary_part_get(st->summary, index, &part);
 	if (index == SUMMARY_NO_PART && is_size) {
-		buf_put_u64(&st->line, st->summary.size);
+		buf_put_u64(&st->line, st->summary->size);
 		return CMD_DONE;
 	}
 	st->coding = part.coding;
@@ -377,10 +400,10 @@ static const char *binary_obstacle(const struct fetch_state *st,
 	struct summary_part part;
 	uint32_t index;
 
-	if (section_binary(&st->summary, sec->path, sec->n_path, &index) != ERR_OK ||
+	if (section_binary(st->summary, sec->path, sec->n_path, &index) != ERR_OK ||
 	    index == SUMMARY_NO_PART)
 		return NULL;
-	summary_part_get(&st->summary, index, &part);
+	summary_part_get(st->summary, index, &part);
 	return part.coding == CODING_UNKNOWN ? "UNKNOWN-CTE" : NULL;
 }
 
@@ -389,7 +412,9 @@ static const char *fields_obstacle(const struct fetch_state *st,
 {
 	struct section_range r;
 
-	if (section_find(&st->summary, sec->path, sec->n_path,
+	if (sec->n_path == 0 && st->want.n_names && st->content->has_fields)
+		return NULL;
+	if (section_find(st->summary, sec->path, sec->n_path,
 			 (enum section_text)sec->text, &r) != ERR_OK)
 		return NULL;
 	return r.bytes > HEADER_MAX && !summary_has_fields(st, sec) ? "LIMIT" : NULL;
@@ -419,13 +444,13 @@ enum verdict fetch_content(struct cmd *cmd)
 
 	content_reset(st);
 	switch (item_of(st)->kind) {
-	case FETCH_ENVELOPE: buf_put(&st->line, st->summary.envelope); return CMD_DONE;
+	case FETCH_ENVELOPE: buf_put(&st->line, st->summary->envelope); return CMD_DONE;
 	case FETCH_BODY:
-		buf_put(&st->line, is_rev2 ? st->summary.body : st->summary.body_rev1);
+		buf_put(&st->line, is_rev2 ? st->summary->body : st->summary->body_rev1);
 		return CMD_DONE;
 	case FETCH_BODYSTRUCTURE:
 		buf_put(&st->line,
-			is_rev2 ? st->summary.structure : st->summary.structure_rev1);
+			is_rev2 ? st->summary->structure : st->summary->structure_rev1);
 		return CMD_DONE;
 	case FETCH_BINARY:
 	case FETCH_BINARY_SIZE: return binary(cmd);

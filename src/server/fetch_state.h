@@ -1,20 +1,23 @@
-/* What FETCH keeps between its steps (cmd_fetch.c, fetch_body.c). */
+/* What FETCH keeps between its steps (cmd_fetch.c, fetch_want.c, fetch_body.c). */
 #ifndef SERVER_FETCH_STATE_H
 #define SERVER_FETCH_STATE_H
 
 #include "mail/section.h"
+#include "server/ahead.h"
 #include "server/command.h"
 #include "server/report.h"
 #include "wire/fetch.h"
 
-enum { FETCH_BATCH = 64, FETCH_CHUNK = 256 << 10 };
+enum {
+	FETCH_SMALL = 64 << 10, /* messages up to this are read as a whole, ahead */
+	FETCH_CHUNK = 256 << 10,
+};
 
 enum fetch_step {
 	FETCH_PARSE,
 	FETCH_SEEN,
 	FETCH_NEXT,
 	FETCH_ITEMS,
-	FETCH_SUMMARIES,
 	FETCH_CHUNK_CAME,
 	FETCH_STREAM
 };
@@ -27,33 +30,29 @@ enum fetch_how {
 	HOW_DECODED, /* the same again, decoded and sent */
 };
 
-struct fetch_message {
-	uint32_t uid, seq;
-	struct view_msg msg;
-	struct span summary; /* blob; empty when not needed or not readable */
-};
-
 struct fetch_state {
 	struct fetch_args args;
 	struct numset uids;
 	struct numset_iter it;
-	bool needs_summary;
+	struct want want, want_large; /* of the messages, from the store */
 	struct numset newly_seen;
 	struct report_silent silent;
 	struct flag_names seen_flag;
 
-	struct arena *batch_arena;
-	struct fetch_message batch[FETCH_BATCH];
-	size_t n_batch, at; /* messages of this batch; the one in hand */
+	struct ahead ahead;
+	struct view_msg walk[64]; /* what lies at walk_seq in the view */
+	uint32_t walk_seq;
+	size_t n_walk, at_walk;
 
-	struct buf line;	/* the response in hand, while it can be taken back */
-	bool is_first;		/* no item printed yet */
-	bool is_out;		/* part of it has been sent: no way back */
-	size_t item;		/* in hand */
-	struct summary summary; /* opened, of the message in hand */
-	bool is_opened;
-	unsigned failed;  /* messages that could not be read */
-	const char *code; /* for the NO of the whole command */
+	struct buf line; /* the response in hand, while it can be taken back */
+	bool is_first;	 /* no item printed yet */
+	bool is_out;	 /* part of it has been sent: no way back */
+	size_t item;	 /* in hand */
+	const struct ahead_message *message;	/* in hand */
+	const struct gathered_message *content; /* of it; NULL when nothing is wanted */
+	const struct summary *summary;		/* of it; NULL when there is none */
+	unsigned failed;			/* messages that could not be read */
+	const char *code;			/* for the NO of the whole command */
 
 	/* the item in hand, when it needs bytes of the message */
 	enum fetch_how how;
@@ -64,6 +63,17 @@ struct fetch_state {
 	enum coding coding;
 	uint64_t decoded; /* HOW_COUNT: total; HOW_DECODED: so far */
 };
+
+/* fetch_want.c */
+/* What the items need of each message: st->want, and of a large one. */
+void fetch_want(struct fetch_state *st);
+/* For ahead_begin(). */
+enum ahead_fill fetch_fill(struct cmd *cmd, struct ahead_batch *b,
+			   const struct want **want);
+/* Whether the item is the message as it stands. */
+bool fetch_is_whole(const struct fetch_item *item);
+/* Whether it is header fields of the message itself. */
+bool fetch_is_fields(const struct fetch_item *item);
 
 /* fetch_body.c */
 /*

@@ -64,6 +64,8 @@ static enum err compile_text(struct search *s, struct term *t, struct span chars
 	if (s->n_texts++ == SEARCH_TEXTS_MAX)
 		return ERR_LIMIT;
 	t->header_name = field_name(n);
+	if (t->header_name.p)
+		s->names[s->n_names++] = t->header_name;
 	rc = to_utf8(s->arena, charset, is_header ? n->u.header.text : n->u.text, &text);
 	if (rc == ERR_OK)
 		t->needle = match_needle_new(s->arena, text);
@@ -125,6 +127,7 @@ enum err search_compile(struct arena *a, struct selected *sel,
 	s->arena = a;
 	s->selected = sel;
 	s->needs = p->needs;
+	s->names = arena_array(a, SEARCH_TEXTS_MAX, sizeof *s->names);
 	if (p->charset.p && !charset_known(p->charset))
 		return ERR_NOCHARSET;
 	rc = compile(s, p->root, p->charset, &s->root);
@@ -172,7 +175,9 @@ static enum answer ask_field(const struct term *t, const struct subject *m)
 {
 	if (m->has_header)
 		return yes(match_header_field(t->needle, m->header, t->header_name));
-	if (!m->has_summary || !summary_header_covers(&m->summary, t->header_name))
+	if (!m->has_summary)
+		return ANSWER_MAYBE;
+	if (!m->has_fields && !summary_header_covers(&m->summary, t->header_name))
 		return ANSWER_MAYBE;
 	return yes(match_header_field(t->needle, m->summary.header, t->header_name));
 }

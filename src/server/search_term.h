@@ -30,8 +30,10 @@ struct search {
 	struct selected *selected;
 	struct term *root;
 	struct term *texts;
-	unsigned n_texts; /* keys with a text */
-	unsigned needs;	  /* enum search_need */
+	unsigned n_texts;   /* keys with a text */
+	unsigned needs;	    /* enum search_need */
+	struct span *names; /* of header fields that keys look into */
+	size_t n_names;
 };
 
 /* What is known of the message in hand; grows from view to summary to text. */
@@ -39,6 +41,7 @@ struct subject {
 	uint32_t seq;
 	struct view_msg msg;
 	bool has_summary, has_header, has_text;
+	bool has_fields; /* summary.header answers for all of search->names */
 	struct summary summary;
 	struct span header; /* the whole top header, when has_header */
 };

@@ -133,6 +133,21 @@ static void flag_put(struct buf *out, bool *first, struct span name)
 	buf_put(out, name);
 }
 
+static void keywords_put(const struct selected *sel, const struct view_msg *m,
+			 bool *first, struct buf *out)
+{
+	const struct view *v = sel->told;
+	uint32_t seq = view_seq(v, m->uid);
+
+	if (!seq) {
+		v = sel->view;
+		seq = view_seq(v, m->uid);
+	}
+	for (size_t k = 0; k < view_keywords(v); k++)
+		if (k < 56 ? (m->flags >> (8 + k) & 1) : view_has_keyword(v, seq, k))
+			flag_put(out, first, view_keyword(v, k));
+}
+
 void selected_flags(struct cmd *cmd, const struct view_msg *m, struct buf *out)
 {
 	static const struct {
@@ -146,22 +161,16 @@ void selected_flags(struct cmd *cmd, const struct view_msg *m, struct buf *out)
 		{ FLAG_DRAFT, SPAN_INIT("\\Draft") },
 	};
 	struct selected *sel = cmd->session->selected;
-	const struct view *v = sel->told;
-	uint32_t seq = view_seq(v, m->uid);
 	bool first = true;
 
-	if (!seq) {
-		v = sel->view;
-		seq = view_seq(v, m->uid);
-	}
 	buf_putc(out, '(');
 	for (size_t i = 0; i < sizeof system / sizeof *system; i++)
 		if (m->flags & system[i].bit)
 			flag_put(out, &first, system[i].name);
-	if (!session_is_rev2(cmd->session) && numset_has(&sel->recent, m->uid))
+	if (!session_is_rev2(cmd->session) && sel->recent.n &&
+	    numset_has(&sel->recent, m->uid))
 		flag_put(out, &first, SPAN("\\Recent"));
-	for (size_t k = 0; k < view_keywords(v); k++)
-		if (k < 56 ? (m->flags >> (8 + k) & 1) : view_has_keyword(v, seq, k))
-			flag_put(out, &first, view_keyword(v, k));
+	if (view_keywords(sel->told) || view_keywords(sel->view))
+		keywords_put(sel, m, &first, out);
 	buf_putc(out, ')');
 }

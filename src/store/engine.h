@@ -74,6 +74,10 @@ enum err txn_get(struct txn *t, struct span key, struct span *ret_value);
  * false. `row` may read, put and delete; puts behind its key are still seen. */
 enum err txn_scan(struct txn *t, struct span lo, struct span hi,
 		  bool (*row)(void *arg, struct span key, struct span value), void *arg);
+/* Many rows, keys ascending; `row` gets each, p NULL when it is absent. Before the plan
+ * writes. Cheap where they lie near each other. */
+enum err txn_get_many(struct txn *t, const struct span *keys, size_t n,
+		      void (*row)(void *arg, size_t i, struct span value), void *arg);
 void txn_put(struct txn *t, struct span key, struct span value);
 void txn_delete(struct txn *t, struct span key);
 /* For the plan's own scratch; freed when the plan returns. */

@@ -40,7 +40,6 @@ static void op_free(struct op *op)
 	free((char *)o->path.p);
 	free((char *)o->path2.p);
 	free(o->status);
-	free(o->summaries);
 	buf_done(&o->bytes);
 	if (o->mailbox)
 		mailbox_unref(o->mailbox);
@@ -244,10 +243,4 @@ const struct numset *op_target_uids(struct op *op)
 struct buf *op_bytes(struct op *op)
 {
 	return &STORE_OP(op)->bytes;
-}
-
-const struct span *op_summaries(struct op *op, size_t *ret_n)
-{
-	*ret_n = STORE_OP(op)->n_summaries;
-	return STORE_OP(op)->summaries;
 }

@@ -47,8 +47,6 @@ struct store_op {
 	struct mailbox_status *status;
 	size_t n_status;
 	struct buf bytes;
-	struct span *summaries;
-	size_t n_summaries;
 };
 
 #define STORE_OP(op) TASK_OWNER((op), struct store_op, e.op)

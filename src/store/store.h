@@ -14,6 +14,7 @@
 #define STORE_STORE_H
 
 #include "base/numset.h"
+#include "mail/summary.h"
 #include "store/engine.h"
 #include "store/view.h"
 
@@ -203,10 +204,46 @@ struct op *messages_append(struct account *a, struct span path, struct append_it
  * take over with buf moves. */
 struct op *body_read(struct account *a, struct body_id id, uint64_t off, size_t len, struct op_to to);
 struct buf *op_bytes(struct op *op);
-/* Summaries (mail/summary.h) of n bodies, in order; a missing one is rebuilt
- * from the body; an empty span when the body is unreadable. Owned by the op. */
-struct op *summaries_read(struct account *a, const struct body_id *ids, size_t n, struct op_to to);
-const struct span *op_summaries(struct op *op, size_t *ret_n);
+
+/* What is wanted of many messages at once. */
+enum {
+	WANT_SUMMARY = 1,   /* parts, date, size; and more of it with: */
+	WANT_ENVELOPE = 2,
+	WANT_BODY = 4,      /* body, body_rev1 */
+	WANT_STRUCTURE = 8, /* structure, structure_rev1 */
+	WANT_HEADER = 16,
+	WANT_BYTES = 32,    /* the messages themselves: only of small ones */
+};
+struct want {
+	unsigned what;
+	/* WANT_HEADER: these fields alone, or all but these (mail/header.h, header_filter);
+	 * n_names 0: the header as the summary has it. */
+	const struct span *names;
+	size_t n_names;
+	bool is_not;
+};
+struct gathered_message {
+	/* False: unreadable. What is not wanted of a summary is empty in it. */
+	bool has_summary;
+	/* With want.names: summary.header is what header_filter() gives. False: the summary
+	 * has not all of these fields; read the header from the message. */
+	bool has_fields;
+	bool has_bytes;
+	enum err bytes_rc; /* why not */
+	struct summary summary;
+	struct span bytes;
+};
+struct gathered {
+	size_t n;
+	struct gathered_message *at; /* in the order of the ids */
+	struct buf bytes;            /* what they point into */
+};
+/* A summary that is missing is made anew from the body and put back. In done: op_gathered. */
+struct op *messages_gather(struct account *a, const struct body_id *ids, size_t n,
+			   const struct want *want, struct op_to to);
+/* Once: the result becomes the caller's, who calls gathered_done(). */
+void op_gathered(struct op *op, struct gathered *to);
+void gathered_done(struct gathered *g);
 
 /* ---- tools ---- */
 

@@ -144,6 +144,32 @@ enum err txn_scan(struct txn *t, struct span lo, struct span hi,
 	return rc;
 }
 
+/* Walks along from one to the next; what lies far off is sought anew. */
+enum err txn_get_many(struct txn *t, const struct span *keys, size_t n,
+		      void (*row)(void *arg, size_t i, struct span value), void *arg)
+{
+	const struct engine_kind *kind = t->engine->kind;
+	enum { STEPS = 12 };
+	enum err rc = ERR_OK;
+	size_t i = 0;
+	assert(!t->writes);
+	while (i < n && rc == ERR_OK) {
+		struct cursor *c = kind->cursor_open(t, keys[i], SPAN_NONE);
+		for (int steps = 0; i < n && steps < STEPS;) {
+			int order = c->is_valid ? span_cmp(c->key, keys[i]) : 1;
+			if (order < 0) {
+				kind->cursor_next(c);
+				steps++;
+				continue;
+			}
+			row(arg, i++, order == 0 ? c->value : SPAN_NONE);
+			steps = 0;
+		}
+		rc = kind->cursor_close(c);
+	}
+	return rc;
+}
+
 enum err txn_body_keep(struct txn *t, struct body_put *p)
 {
 	assert(memcmp(t->account.b, p->account.b, sizeof t->account.b) == 0);

@@ -227,16 +227,16 @@ static void a_lost_summary_is_made_anew(void **state)
 	struct view *v = mailbox_view_now(m);
 	struct body_id id = view_get(v, 1).info->body;
 	struct key k = key_body(KEY_SUMMARY, id);
-	struct done was = { 0 }, is = { 0 };
-	summaries_read(a, &id, 1, done_to(&site.loop, &was));
-	assert_int_equal(done_wait(&site.loop, &was), ERR_OK);
+	struct want want = { .what = WANT_SUMMARY | WANT_ENVELOPE | WANT_HEADER };
+	struct gathered was, is;
+	assert_int_equal(do_gather(&site, a, &id, 1, &want, &was), ERR_OK);
+	assert_true(was.at[0].has_summary);
 	for (int damaged = 0; damaged < 2; damaged++) {
 		put_row(a, key_span(&k), damaged ? SPAN("nonsense") : SPAN_NONE);
-		summaries_read(a, &id, 1, done_to(&site.loop, &is));
-		assert_int_equal(done_wait(&site.loop, &is), ERR_OK);
-		assert_true(
-		    span_eq(buf_span(&was.summaries[0]), buf_span(&is.summaries[0])));
-		done_clear(&is);
+		assert_int_equal(do_gather(&site, a, &id, 1, &want, &is), ERR_OK);
+		assert_true(is.at[0].has_summary);
+		assert_true(span_eq(buf_span(&was.bytes), buf_span(&is.bytes)));
+		gathered_done(&is);
 	}
 	/* and it was put back */
 	struct rows *rows = calloc(1, sizeof *rows);
@@ -247,7 +247,7 @@ static void a_lost_summary_is_made_anew(void **state)
 		is_there |= span_eq(buf_span(&rows->key[i]), key_span(&k));
 	assert_true(is_there);
 	rows_done(rows);
-	done_clear(&was);
+	gathered_done(&was);
 	view_unref(v);
 	mailbox_unref(m);
 	account_unref(a);

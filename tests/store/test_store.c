@@ -344,28 +344,6 @@ static void move_is_copy_and_expunge_in_one(void **state)
 	account_unref(a);
 }
 
-static void summaries_are_stored_shared_and_made_anew(void **state)
-{
-	struct account *a = site_account(&site, "alice");
-	struct span text = SPAN("Subject: one\r\nMessage-ID: <a@b>\r\n\r\nHello\r\n");
-	do_append(&site, a, "INBOX", text, 0, NULL);
-	struct mailbox *m = do_open(&site, a, "INBOX");
-	struct view *v = mailbox_view_now(m);
-	struct body_id ids[2] = { view_get(v, 1).info->body, { { 1 } } };
-	struct done d = { 0 };
-	summaries_read(a, ids, 2, done_to(&site.loop, &d));
-	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
-	assert_int_equal(d.n_summaries, 2);
-	struct summary s;
-	assert_int_equal(summary_open(buf_span(&d.summaries[0]), &s), ERR_OK);
-	assert_int_equal(s.size, text.n);
-	assert_int_equal(d.summaries[1].n, 0);
-	done_clear(&d);
-	view_unref(v);
-	mailbox_unref(m);
-	account_unref(a);
-}
-
 static void replies_and_originals_share_a_thread_id(void **state)
 {
 	struct account *a = site_account(&site, "alice");
@@ -407,7 +385,6 @@ int main(int argc, char **argv)
 		T(expunge_takes_the_deleted_ones_and_records_them),
 		T(copy_pairs_uids_and_shares_bodies),
 		T(move_is_copy_and_expunge_in_one),
-		T(summaries_are_stored_shared_and_made_anew),
 		T(replies_and_originals_share_a_thread_id),
 	};
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

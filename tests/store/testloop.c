@@ -169,9 +169,6 @@ static void keep(struct op *op, void *owner)
 	const struct mailbox_status *st = op_status(op, &n);
 	for (size_t i = 0; i < n && i < 8; i++)
 		d->status[i] = st[i];
-	const struct span *sum = op_summaries(op, &d->n_summaries);
-	for (size_t i = 0; i < d->n_summaries && i < 64; i++)
-		buf_put(&d->summaries[i], sum[i]);
 	buf_done(&d->bytes);
 	d->bytes = *op_bytes(op);
 	*op_bytes(op) = (struct buf){ 0 };
@@ -197,8 +194,6 @@ void done_clear(struct done *d)
 		account_unref(d->account);
 	mailbox_unref(d->mailbox);
 	buf_done(&d->bytes);
-	for (size_t i = 0; i < 64; i++)
-		buf_done(&d->summaries[i]);
 	*d = (struct done){ 0 };
 }
 
@@ -423,4 +418,29 @@ void expect_names(struct account *a, const char *text)
 	assert_string_equal(buf_span(&b).p, text);
 	buf_done(&b);
 	names_unref(n);
+}
+
+struct gather_wait {
+	bool is_done;
+	enum err rc;
+	struct gathered *to;
+};
+
+static void gather_done(struct op *op, void *owner)
+{
+	struct gather_wait *w = owner;
+	w->is_done = true;
+	w->rc = op->rc;
+	if (op->rc == ERR_OK)
+		op_gathered(op, w->to);
+}
+
+enum err do_gather(struct site *s, struct account *a, const struct body_id *ids, size_t n,
+		   const struct want *want, struct gathered *ret)
+{
+	struct gather_wait w = { .to = ret };
+	messages_gather(a, ids, n, want,
+			(struct op_to){ &s->loop.executor, gather_done, &w });
+	testloop_until(&s->loop, &w.is_done);
+	return w.rc;
 }

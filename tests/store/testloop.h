@@ -65,8 +65,6 @@ struct done {
 	uint8_t mailbox_id[8];
 	struct mailbox_status status[8];
 	struct buf bytes;
-	struct buf summaries[64];
-	size_t n_summaries;
 };
 struct op_to done_to(struct testloop *l, struct done *d);
 /* Waits for the op; d is cleared by done_clear. */
@@ -108,5 +106,9 @@ static inline uint32_t rnd(uint64_t *state, uint32_t below)
 	*state = *state * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(*state >> 33) % below;
 }
+
+/* messages_gather, waited for; the result is the caller's. */
+enum err do_gather(struct site *s, struct account *a, const struct body_id *ids, size_t n,
+		   const struct want *want, struct gathered *ret);
 
 #endif
