@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0])
 
-from harness import ADMIN, ADMIN_PW, Site, b, eml, plain   # noqa: E402
+from harness import ADMIN, ADMIN_PW, USER_PW, Site, b, eml, plain   # noqa: E402
 from settings import PATIENT, both, gate                   # noqa: E402
 from transcript import difference, normalise               # noqa: E402
 
@@ -31,7 +31,7 @@ FLAGS = ["\\Seen", "\\Flagged", "\\Deleted", "\\Draft", "\\Answered", "$Work", "
 SAMPLES = ["plain", "reply", "multi", "qp", "latin1", "lang", "badcte"]
 DATES = ['"17-Jul-1996 02:44:25 -0700"', '" 1-Jan-2000 00:00:00 +0000"',
          '"31-Dec-2010 23:59:59 +1400"']
-SETS = ["1", "2", "1:2", "1:*", "*", "2:4", "1,3", "*:1", "9", "0", "4:2,1", "$", "1:3,2",
+SETS = ["1", "2", "1:2", "1:*", "*", "2:4", "1,3", "$", "$", "*:1", "9", "0", "4:2,1", "1:3,2",
         "x", "1:", "4294967295"]
 ITEMS = ["FLAGS", "UID", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODY", "BODYSTRUCTURE",
          "BODY[]", "BODY.PEEK[]", "BODY.PEEK[HEADER]", "BODY.PEEK[TEXT]<0.10>",
@@ -91,7 +91,7 @@ class Maker:
         return b"UID " if self.rng.random() < .4 else b""
 
     def set(self):
-        return self.rng.choice(SETS[:8] if self.rng.random() < .8 else SETS).encode()
+        return self.rng.choice(SETS[:9] if self.rng.random() < .8 else SETS).encode()
 
     def search(self):
         out = self.uid() + b"SEARCH "
@@ -155,12 +155,17 @@ class Maker:
     def command(self):
         made = self.rng.choices(
             [self.words, self.list, self.fetch, self.store, self.search, self.append,
-             self.copy, self.wrong], [9, 2, 5, 5, 5, 4, 3, 1])[0]()
+             self.copy, self.saved, self.wrong], [9, 2, 5, 5, 5, 4, 3, 2, 1])[0]()
         return made
 
     def copy(self):
         return (self.uid() + self.rng.choice([b"COPY ", b"COPY ", b"MOVE "]) + self.set()
                 + b" " + self.box())
+
+    def saved(self):
+        return self.rng.choice([b"FETCH $ (UID FLAGS)", b"UID FETCH $ UID", b"SEARCH $",
+                                b"UID SEARCH $", b"SEARCH NOT $",
+                                b"SEARCH RETURN (SAVE) ALL", b"UID STORE $ +FLAGS (kw1)"])
 
     def step(self):
         p = self.rng.random()
@@ -257,6 +262,7 @@ class Pair:
         self.prelude = maker.script(5, 25)
         self.script = maker.script(5, 25)
         self.how = rng.choice(["plain", "plain", "plain", "tls"])
+        self.own = rng.random() < .01       # the script's user logs in himself
 
     def with_steps(self, prelude, script):
         out = object.__new__(Pair)
@@ -265,7 +271,8 @@ class Pair:
 
     def differs(self, site):
         """None, or what is different."""
-        one, two, other = (site.new_user() for _ in range(3))
+        make = site.new_own_user if self.own else site.new_user
+        one, two, other = make(), make(), site.new_user()
         try:
             a = self.transcript(site, one, None)
             c = self.transcript(site, two, other)
@@ -282,7 +289,8 @@ class Pair:
                 r = conn.cmd("UNAUTHENTICATE")
                 assert r.status == "OK" and not r.untagged, r
             mark = conn.pos
-            conn.ok("AUTHENTICATE PLAIN " + plain(user, ADMIN, ADMIN_PW), tag="login")
+            who = plain("", user, USER_PW) if self.own else plain(user, ADMIN, ADMIN_PW)
+            conn.ok("AUTHENTICATE PLAIN " + who, tag="login")
             Runner(site, conn, user).run(self.script)
             assert conn.pos == len(conn.rx), bytes(conn.rx[conn.pos:])
             return normalise(bytes(conn.rx[mark:]), user)
@@ -312,7 +320,8 @@ class Pair:
         def lines(steps):
             return "\n".join(f"    {s[0]}: " + " / ".join(
                 b(x).decode(errors="backslashreplace")[:300] for x in s[1:]) for s in steps)
-        return f"  over {self.how}\n  prelude:\n{lines(self.prelude)}\n  script:\n{lines(self.script)}"
+        by = ", logged in by himself" if self.own else ""
+        return f"  over {self.how}{by}\n  prelude:\n{lines(self.prelude)}\n  script:\n{lines(self.script)}"
 
 
 def compare(pairs, seed, jobs, site, only=None, most_failures=3):
@@ -344,8 +353,22 @@ def compare(pairs, seed, jobs, site, only=None, most_failures=3):
     return failures
 
 
+class Users(Site):
+    """Also makes accounts that can log in by themselves; hashes cost, so few at a time."""
+
+    def new_own_user(self):
+        with self.name_lock:
+            if not hasattr(self, "own"):
+                self.own, self.owns = [], 0
+            if not self.own:
+                self.own = [f"o{self.owns + i:06d}" for i in range(20)]
+                self.owns += 20
+                self.add_users(self.own, self.pw_file)
+            return self.own.pop()
+
+
 def make_site(pairs):
-    return Site(pool=3 * pairs + 20, configure=both(PATIENT, gate("admin-only")))
+    return Users(pool=3 * pairs + 20, configure=both(PATIENT, gate("admin-only")))
 
 
 def main():
