@@ -22,7 +22,7 @@ struct append_state {
 	size_t n, cap;	  /* complete ones; room */
 	uint64_t held;	  /* bytes of them in memory */
 	bool has_partial; /* item[n] is being fed */
-	bool has_nul;	  /* where none may be */
+	bool has_nul, is_literal8; /* of a message, and how that one came */
 };
 
 static void state_done(void *arg)
@@ -42,9 +42,10 @@ static bool feed(struct cmd *cmd, struct span bytes)
 {
 	struct append_state *st = cmd->state;
 
-	/* CHAR8 has no NUL; literal8 may hold it (RFC 9051 section 9). */
-	if (!cmd->literal.literal8 && bytes.n && memchr(bytes.p, '\0', bytes.n))
+	if (bytes.n && memchr(bytes.p, '\0', bytes.n)) {
 		st->has_nul = true;
+		st->is_literal8 = cmd->literal.literal8;
+	}
 	return incoming_feed(st->item[st->n].body, bytes);
 }
 
@@ -145,6 +146,20 @@ static enum verdict parse(struct cmd *cmd)
 	return message(cmd);
 }
 
+/*
+ * A NUL would have to leave in literals that have no place for it, and re-encoding would
+ * change the message: such content is not stored (RFC 3516 section 4.4, UNKNOWN-CTE).
+ */
+static enum verdict refuse_nul(struct cmd *cmd)
+{
+	struct append_state *st = cmd->state;
+
+	if (st->is_literal8)
+		return reply_no(cmd, "UNKNOWN-CTE",
+				"A message with a NUL is not kept; encode it in base64.");
+	return reply_bad(cmd, "A literal holds no NUL.");
+}
+
 static enum verdict message_in(struct cmd *cmd)
 {
 	struct append_state *st = cmd->state;
@@ -153,8 +168,7 @@ static enum verdict message_in(struct cmd *cmd)
 	st->has_partial = false;
 	st->n++;
 	if (st->has_nul)
-		return reply_bad(cmd,
-				 "The message has a NUL: send it as literal8, ~{n}.");
+		return refuse_nul(cmd);
 	if (cmd->has_literal) {
 		/* The one before is put away first, so that many hold little memory. */
 		if (!incoming_end(st->item[st->n - 1].body))

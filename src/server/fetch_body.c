@@ -124,6 +124,22 @@ static enum verdict give_up(struct cmd *cmd, const char *code)
 
 /* ---- what to do with a chunk ---- */
 
+/*
+ * A literal holds no NUL (RFC 9051 section 9, CHAR8). Mail that came by LMTP may have one:
+ * it is shown as 0x80, as other servers do; BINARY gives the byte itself.
+ */
+static void put_char8(const struct fetch_state *st, struct buf *out, struct span bytes)
+{
+	size_t from = out->n;
+	char *nul;
+
+	buf_put(out, bytes);
+	if (item_of(st)->kind == FETCH_BINARY)
+		return;
+	while (bytes.n && (nul = memchr(out->p + out->off + from, '\0', out->n - from)))
+		*nul = (char)0x80;
+}
+
 static enum verdict raw_chunk(struct cmd *cmd, struct span bytes)
 {
 	struct fetch_state *st = cmd->state;
@@ -134,10 +150,10 @@ static enum verdict raw_chunk(struct cmd *cmd, struct span bytes)
 	if (st->done == st->bytes && st->item + 1 == st->args.n_items) {
 		/* nothing can go wrong any more: not by way of the line */
 		fetch_send(cmd);
-		buf_put(cmd_out(cmd), bytes);
+		put_char8(st, cmd_out(cmd), bytes);
 		return CMD_DONE;
 	}
-	buf_put(&st->line, bytes);
+	put_char8(st, &st->line, bytes);
 	return st->done == st->bytes ? CMD_DONE : more(cmd);
 }
 
@@ -146,7 +162,8 @@ static void print_text(struct cmd *cmd, struct span text)
 	struct fetch_state *st = cmd->state;
 
 	text = fetch_partial(item_of(st), text);
-	emit_literal(&st->line, cmd_mode(cmd), text);
+	emit_literal_header(&st->line, cmd_mode(cmd), text.n);
+	put_char8(st, &st->line, text);
 }
 
 static void print_fields(struct cmd *cmd, struct span block)
