@@ -30,6 +30,13 @@ struct piece body_row_piece(const struct body_row *r, uint32_t i)
 			       unpack_le32(p + 12), (uint8_t)p[16] };
 }
 
+void body_row_move(char *row, uint32_t i, uint32_t segment, uint32_t offset)
+{
+	char *p = row + HEAD + (size_t)i * PIECE;
+	pack_le32(p, segment);
+	pack_le32(p + 4, offset);
+}
+
 enum err body_row_decode(struct span value, struct body_row *ret)
 {
 	if (value.n < HEAD || value.p[0] != FORMAT)

@@ -20,5 +20,7 @@ void body_row_encode(uint64_t bytes, const struct piece *pieces, uint32_t n,
 /* ERR_CORRUPT when it is not a row of format 1 that fits together. */
 enum err body_row_decode(struct span value, struct body_row *ret);
 struct piece body_row_piece(const struct body_row *r, uint32_t i);
+/* The row with piece i at another place. `row`: the value that was decoded. */
+void body_row_move(char *row, uint32_t i, uint32_t segment, uint32_t offset);
 
 #endif

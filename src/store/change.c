@@ -86,7 +86,7 @@ void change_done(struct change *c)
 
 /* ---- the end ---- */
 
-static struct span ranges_write(struct txn *t, const struct numset *s)
+struct span vanished_write(struct txn *t, const struct numset *s)
 {
 	uint8_t *to = arena_alloc(txn_arena(t), 1 + s->n * 8);
 	struct pen w = { to };
@@ -147,7 +147,7 @@ static enum err vanished_merge(struct box *b)
 		rc = m.rc;
 	if (rc == ERR_OK && m.n > 0) {
 		struct key k = key_vanished(b->number, m.modseq);
-		txn_put(b->c->t, key_span(&k), ranges_write(b->c->t, &m.all));
+		txn_put(b->c->t, key_span(&k), vanished_write(b->c->t, &m.all));
 		b->h.vanished_rows -= (uint32_t)m.n - 1;
 	}
 	numset_done(&m.all);
@@ -164,7 +164,7 @@ static enum err write_vanished(struct box *b)
 			return rc;
 	}
 	struct key k = key_vanished(b->number, b->c->modseq);
-	txn_put(b->c->t, key_span(&k), ranges_write(b->c->t, &b->vanished));
+	txn_put(b->c->t, key_span(&k), vanished_write(b->c->t, &b->vanished));
 	b->h.vanished_rows++;
 	return ERR_OK;
 }

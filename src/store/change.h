@@ -131,6 +131,8 @@ enum err mailbox_load(struct txn *t, struct account *a, uint32_t number,
 		      struct view **ret);
 /* Ranges of a vanished row, added to `to`. */
 enum err vanished_read(struct span row, struct numset *to);
+/* Such a row; it lives as long as the plan. */
+struct span vanished_write(struct txn *t, const struct numset *s);
 
 /* The header row. `ret_keywords`: one reference. */
 enum err mailbox_header_get(struct txn *t, uint32_t number, struct mailbox_header *ret,

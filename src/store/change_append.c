@@ -99,6 +99,7 @@ struct op *messages_append(struct account *a, struct span path, struct append_it
 {
 	struct append_op *x = op_new(sizeof *x, a->store, a, to);
 	x->o.plan = append_plan;
+	x->o.e.needs_room = true;
 	x->o.free_more = append_free;
 	x->n = n;
 	x->items = xcalloc(n, sizeof *x->items);

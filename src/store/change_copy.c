@@ -208,6 +208,7 @@ struct op *messages_copy(struct mailbox *m, const struct numset *uids,
 {
 	struct copy_op *x = copy_new(m, uids, to);
 	x->o.plan = copy_plan;
+	x->o.e.needs_room = !move;
 	x->move = move;
 	if (op_path(to_path, false, &x->o.path) != ERR_OK)
 		return op_fail(&x->o, ERR_NOENT);

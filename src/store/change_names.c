@@ -32,6 +32,7 @@ struct op *mailbox_create(struct account *a, struct span path, unsigned special_
 	struct names_op *x = names_new(a, to);
 	x->special_use = special_use & 0xffff;
 	x->o.plan = create_plan;
+	x->o.e.needs_room = true;
 	enum err rc = op_path(path, true, &x->o.path);
 	return rc == ERR_OK ? op_start(&x->o) : op_fail(&x->o, rc);
 }

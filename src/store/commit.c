@@ -10,9 +10,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 struct group {
 	struct task *head, **tail;
@@ -28,6 +30,8 @@ struct commit {
 	struct group next;
 	uint64_t ticket;
 	bool is_stopping;
+	bool is_ticking; /* these two: the commit thread's */
+	uint64_t next_tick_us;
 	struct { /* the helper, which syncs bodies */
 		pthread_cond_t wake, done;
 		bool is_wanted, is_stopping;
@@ -126,16 +130,43 @@ static void tell(struct group *g)
 	}
 }
 
-/* False when there is nothing more and there will not be. */
+/* With the lock held. False when it is time for a tick. */
+static bool sleep_a_while(struct commit *c)
+{
+	if (!c->is_ticking) {
+		pthread_cond_wait(&c->wake, &c->lock);
+		return true;
+	}
+	const struct timespec until = { (time_t)(c->next_tick_us / 1000000),
+					(long)(c->next_tick_us % 1000000) * 1000 };
+	return pthread_cond_timedwait(&c->wake, &c->lock, &until) == 0;
+}
+
+/* False when there is nothing more and there will not be. Empty: only a tick is due. */
 static bool take_group(struct commit *c, struct group *g)
 {
 	pthread_mutex_lock(&c->lock);
-	while (!c->next.head && !c->is_stopping)
-		pthread_cond_wait(&c->wake, &c->lock);
+	while (!c->next.head && !c->is_stopping && sleep_a_while(c))
+		;
+	bool is_over = !c->next.head && c->is_stopping;
 	*g = c->next;
 	group_init(&c->next);
 	pthread_mutex_unlock(&c->lock);
-	return g->head != NULL;
+	return !is_over;
+}
+
+static void tick(struct commit *c, bool is_idle)
+{
+	uint64_t now = clock_mono_us();
+	c->is_ticking = c->config.tick && (c->is_ticking || !is_idle);
+	if (!c->is_ticking || now < c->next_tick_us)
+		return;
+	struct buf why = { 0 };
+	c->is_ticking = false;
+	if (c->config.tick(c->config.arg, is_idle, &c->is_ticking, &why) != ERR_OK)
+		die(c, "the index", &why);
+	buf_done(&why);
+	c->next_tick_us = now + (uint64_t)c->config.tick_ms * 1000;
 }
 
 static void *commit_main(void *arg)
@@ -143,13 +174,15 @@ static void *commit_main(void *arg)
 	struct commit *c = arg;
 	struct group g;
 	while (take_group(c, &g)) {
-		make_durable(c, g.what);
+		if (g.what)
+			make_durable(c, g.what);
 		tell(&g);
 		/* Only now: who finds its ticket durable completes at once,
 		 * and must not overtake what was added before. */
 		if (g.ticket)
 			atomic_store_explicit(&c->durable, g.ticket,
 					      memory_order_release);
+		tick(c, !g.head);
 	}
 	return NULL;
 }
@@ -203,7 +236,12 @@ struct commit *commit_new(const struct commit_config *config)
 	c->config = *config;
 	group_init(&c->next);
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->wake, NULL);
+	c->is_ticking = config->tick != NULL;
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	pthread_cond_init(&c->bodies.wake, NULL);
 	pthread_cond_init(&c->bodies.done, NULL);
 

@@ -15,6 +15,11 @@ struct commit_config {
 	 * to do. On failure `ret_why` gets the cause. */
 	enum err (*sync_rows)(void *arg, struct buf *ret_why);
 	enum err (*sync_bodies)(void *arg, struct buf *ret_why);
+	/* Now and then, on the commit thread, while things happen, and after that for as
+	 * long as it says so. `is_idle`: nobody waits. Fails as a sync does. NULL is
+	 * fine. */
+	enum err (*tick)(void *arg, bool is_idle, bool *ret_again, struct buf *ret_why);
+	unsigned tick_ms;
 	void *arg;
 	void (*fatal)(void *arg, const char *sentence);
 	void *fatal_arg;

@@ -38,11 +38,29 @@ void engine_leave(struct engine *e)
 	pthread_mutex_unlock(&e->under_way.lock);
 }
 
+bool engine_try_enter(struct engine *e)
+{
+	pthread_mutex_lock(&e->under_way.lock);
+	bool may = !e->under_way.is_closing;
+	e->under_way.n += may;
+	pthread_mutex_unlock(&e->under_way.lock);
+	return may;
+}
+
+bool engine_is_closing(struct engine *e)
+{
+	pthread_mutex_lock(&e->under_way.lock);
+	bool is_closing = e->under_way.is_closing;
+	pthread_mutex_unlock(&e->under_way.lock);
+	return is_closing;
+}
+
 void engine_close(struct engine *e)
 {
 	if (!e)
 		return;
 	pthread_mutex_lock(&e->under_way.lock);
+	e->under_way.is_closing = true;
 	while (e->under_way.n > 0)
 		pthread_cond_wait(&e->under_way.none, &e->under_way.lock);
 	pthread_mutex_unlock(&e->under_way.lock);
@@ -80,6 +98,8 @@ static enum err run_plan(struct engine_op *op, struct txn *t)
 static enum err write_plan(struct engine *e, struct engine_op *op, struct txn *t,
 			   unsigned *ret_what)
 {
+	if (op->needs_room && e->kind->has_room && !e->kind->has_room(e))
+		return ERR_FULL;
 	enum err rc = run_plan(op, t);
 	if (rc != ERR_OK || !txn_has_writes(t))
 		return rc;
@@ -306,6 +326,11 @@ enum err engine_torn(struct engine *e,
 		     void *arg)
 {
 	return e->kind->torn ? e->kind->torn(e, body, arg) : ERR_OK;
+}
+
+uint64_t engine_recounted(const struct engine *e)
+{
+	return e->recounted;
 }
 
 /* ---- what the kinds share ---- */

@@ -43,6 +43,8 @@ struct engine_op {
 	 * had prepared in memory. On the worker, before the account's next
 	 * plan. NULL is fine. */
 	void (*abandon)(struct engine_op *);
+	/* It adds more than it takes away: ERR_FULL, unrun, when space is short. */
+	bool needs_room;
 	struct engine_op *queue_next; /* the engine's */
 	struct engine *engine;        /* the engine's */
 };
@@ -54,8 +56,19 @@ struct engine_config {
 	unsigned flags;
 #define ENGINE_READ_ONLY 1u /* `check` beside a running server; a plan that writes gets ERR_DENIED */
 #define ENGINE_REPLAY 2u    /* tests: every plan runs twice, the first run forgotten */
+#define ENGINE_REPAIR 4u    /* `check --repair`: counts anew what is held of the segments */
 	void (*fatal)(void *arg, const char *sentence); /* a sync failed: must not return */
 	void *fatal_arg;
+	/* rocks. Free bytes of the file system below which whatever needs room gets ERR_FULL,
+	 * while deletes and flags go on; 0: no such limit. */
+	uint64_t reserve_bytes;
+	/* rocks, for tests; 0 is the usual: where a segment ends, how often the
+	 * collector and other idle work has a turn, how long it rests between passes. */
+	uint32_t segment_bytes;
+	unsigned tick_ms, pass_ms;
+	/* Tests: the collector has come to a named point (rocks_collect.c). NULL is fine. */
+	void (*at)(void *arg, const char *point);
+	void *at_arg;
 };
 
 /* `ret_why`: on failure a sentence that says what to do. */
@@ -115,6 +128,9 @@ void txn_body_drop(struct txn *t, struct body_id id);
  */
 enum err engine_torn(struct engine *e,
 		     bool (*body)(void *arg, struct account_id a, struct body_id id), void *arg);
+
+/* How many counts ENGINE_REPAIR had to correct. */
+uint64_t engine_recounted(const struct engine *e);
 
 /* Login name -> account. Ops on the workers; durable when done. */
 struct name_op {

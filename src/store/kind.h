@@ -52,6 +52,8 @@ struct engine_kind {
 	enum err (*torn)(struct engine *e,
 			 bool (*body)(void *arg, struct account_id a, struct body_id id),
 			 void *arg);
+	/* False: the device is nearly full. NULL: there is always room. */
+	bool (*has_room)(struct engine *e);
 };
 
 extern const struct engine_kind engine_mem, engine_rocks;
@@ -61,6 +63,7 @@ struct engine {
 	const struct engine_kind *kind;
 	struct executor *workers;
 	unsigned flags;
+	uint64_t recounted;
 	struct commit *commit; /* NULL when read-only */
 	struct runqueue *queue;
 	struct {
@@ -77,6 +80,7 @@ struct engine {
 		pthread_mutex_t lock;
 		pthread_cond_t none;
 		size_t n; /* ops and busy accounts */
+		bool is_closing;
 	} under_way;
 };
 
@@ -87,6 +91,9 @@ void engine_init(struct engine *e, const struct engine_kind *kind,
 void engine_done(struct engine *e);
 void engine_enter(struct engine *e);
 void engine_leave(struct engine *e);
+/* For work that nobody asked for. False: the engine is about to close. */
+bool engine_try_enter(struct engine *e);
+bool engine_is_closing(struct engine *e);
 
 /* The first member of each kind's own struct. */
 struct body_put {
@@ -103,6 +110,8 @@ struct txn_body {
 	struct body_put *put;
 };
 
+struct body_move; /* the collector's, rocks.h */
+
 struct txn {
 	struct engine *engine;
 	struct account_id account;
@@ -110,6 +119,8 @@ struct txn {
 	struct rowmap *writes; /* NULL: none */
 	struct txn_body *keeps;
 	struct rowmap *drops; /* by body id; NULL: none */
+	const struct body_move *moves; /* of bodies of the account, sorted */
+	size_t n_moves;
 	const void *snapshot; /* the kind's */
 	bool is_read_only;
 	enum err rc; /* a write in a read-only txn */

@@ -26,6 +26,21 @@ void record_encode(const struct record *r, struct span data, uint8_t head[RECORD
 	pack_le32(head + CRC_AT, crc32c(crc32c(0, span_of(head, CRC_AT)), data));
 }
 
+enum err record_decode(const char head[RECORD_HEAD], struct record *ret)
+{
+	struct record r = { .stored = unpack_le32(head + 8),
+			    .raw = unpack_le32(head + 12),
+			    .piece = unpack_le32(head + 48),
+			    .codec = (uint8_t)head[6] };
+	if (unpack_le32(head) != RECORD_MAGIC || r.stored > BODY_PIECE ||
+	    r.raw > BODY_PIECE || r.codec > CODEC_ZSTD)
+		return ERR_CORRUPT;
+	memcpy(r.account.b, head + 16, sizeof r.account.b);
+	memcpy(r.body.b, head + 32, sizeof r.body.b);
+	*ret = r;
+	return ERR_OK;
+}
+
 enum err record_check(const struct record *want, struct span bytes)
 {
 	uint8_t head[RECORD_HEAD];

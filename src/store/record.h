@@ -56,6 +56,8 @@ static inline uint32_t record_room(uint32_t stored)
 }
 
 void record_encode(const struct record *r, struct span data, uint8_t head[RECORD_HEAD]);
+/* What a head says; ERR_CORRUPT when it cannot be one. Its CRC is not looked at. */
+enum err record_decode(const char head[RECORD_HEAD], struct record *ret);
 /* `bytes`: head and data. ERR_CORRUPT when it is not exactly this record, unhurt. */
 enum err record_check(const struct record *want, struct span bytes);
 

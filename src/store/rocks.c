@@ -185,15 +185,25 @@ static enum err rocks_write(struct txn *t)
 	rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
 	batch_rows(t, batch);
 	enum err rc = rocks_batch_bodies(t, batch);
+	if (rc == ERR_OK && t->n_moves)
+		rc = rocks_batch_moves(t, batch);
 	if (rc == ERR_OK) {
 		char *error = NULL;
 		rocksdb_write(r->db, r->write, batch, &error);
-		rc = rocks_err(error, NULL);
+		rc = rocks_wrote(r, error);
 	}
 	rocksdb_writebatch_destroy(batch);
 	if (rc == ERR_OK)
 		rocks_bodies_written(t);
 	return rc;
+}
+
+enum err rocks_wrote(struct rocks *r, char *error)
+{
+	bool has_failed = error != NULL;
+	if (has_failed != atomic_load(&r->space.has_failed))
+		atomic_store(&r->space.has_failed, has_failed);
+	return rocks_err(error, NULL);
 }
 
 enum err rocks_put_synced(struct rocks *r, enum rocks_cf cf, struct span key,
@@ -233,7 +243,7 @@ static enum err rocks_name_put(struct engine *e, struct span name, struct accoun
 	char *error = NULL;
 	rocksdb_put_cf(r->db, r->write, r->cf[CF_NAME], name.p, name.n, (const char *)a.b,
 		       sizeof a.b, &error);
-	return rocks_err(error, NULL);
+	return rocks_wrote(r, error);
 }
 
 static enum err rocks_name_delete(struct engine *e, struct span name)
@@ -241,7 +251,7 @@ static enum err rocks_name_delete(struct engine *e, struct span name)
 	struct rocks *r = rocks_of(e);
 	char *error = NULL;
 	rocksdb_delete_cf(r->db, r->write, r->cf[CF_NAME], name.p, name.n, &error);
-	return rocks_err(error, NULL);
+	return rocks_wrote(r, error);
 }
 
 static enum err rocks_list(struct engine *e, struct span after, size_t max,
@@ -292,4 +302,5 @@ const struct engine_kind engine_rocks = {
 	.body_end = rocks_body_end,
 	.body_read = rocks_body_read,
 	.torn = rocks_torn,
+	.has_room = rocks_has_room,
 };

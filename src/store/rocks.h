@@ -16,6 +16,7 @@
 #define STORE_ROCKS_H
 
 #include <rocksdb/c.h>
+#include <stdatomic.h>
 #include "store/kind.h"
 #include "store/record.h"
 #include "store/segment.h"
@@ -32,6 +33,15 @@ struct refs {
 	size_t n, cap;
 };
 
+/* One piece that has been copied elsewhere; its row does not say so yet. */
+struct body_move {
+	struct body_ref ref;
+	uint32_t piece;
+	uint32_t from_segment, from_offset, to_segment, to_offset, room;
+};
+
+struct collector;
+
 struct rocks {
 	struct engine engine;
 	rocksdb_t *db;
@@ -42,6 +52,17 @@ struct rocks {
 	rocksdb_writeoptions_t *write; /* not synced: the commit thread does */
 	struct segments *segments;
 	struct store_id store;
+	const char *dir;	     /* of the store; its own */
+	struct collector *collector; /* NULL when read-only */
+	struct {
+		uint64_t reserve_bytes;
+		atomic_uint_least64_t looked_ms;
+		atomic_bool is_short;
+		/* The last write failed: RocksDB refuses more until it has helped
+		 * itself, and its log must not be synced (it would abort). */
+		atomic_bool has_failed;
+		unsigned tries; /* the commit thread's */
+	} space;
 	bool has_torn; /* there were "t" rows when the store was opened */
 	struct {
 		pthread_mutex_t lock;
@@ -61,6 +82,8 @@ static inline struct rocks *rocks_of(struct engine *e)
 enum err rocks_err(char *error, struct buf *why);
 /* One row, copied; ERR_NOENT. The value is appended. */
 enum err rocks_get(struct rocks *r, enum rocks_cf cf, struct span key, struct buf *out);
+/* What came of a write; frees `error`. */
+enum err rocks_wrote(struct rocks *r, char *error);
 enum err rocks_put_synced(struct rocks *r, enum rocks_cf cf, struct span key,
 			  struct span value);
 
@@ -88,5 +111,28 @@ enum err rocks_sync_bodies(void *arg, struct buf *ret_why);
 /* At open: finds what a power cut tore. At close: nothing is fresh any more. */
 enum err rocks_recover_bodies(struct rocks *r);
 enum err rocks_settle_bodies(struct rocks *r);
+/* 'f' rows of bodies that are durable. On the commit thread, when nobody waits. */
+enum err rocks_settle_some(struct rocks *r, struct buf *ret_why);
+
+/* ---- rocks_recount.c ---- */
+/* Before anybody uses the store: what is held of each segment, from the rows of bodies. */
+enum err rocks_recount(struct rocks *r, uint64_t *ret_wrong);
+
+/* ---- rocks_collect.c ---- */
+struct collector *collector_new(struct rocks *r, const struct engine_config *c);
+void collector_free(struct collector *c); /* NULL is fine */
+/* Something was dropped: there may be work. Any thread. */
+void collector_wake(struct collector *c);
+/* On the commit thread; true: it wants to be called again. */
+bool collector_tick(struct collector *c);
+/* The rows of what a txn moves. */
+enum err rocks_batch_moves(struct txn *t, rocksdb_writebatch_t *batch);
+/* Adds to the count of what is held of a segment. */
+void rocks_batch_live(struct rocks *r, rocksdb_writebatch_t *batch, uint32_t segment,
+		      uint64_t add);
+
+/* ---- rocks_open.c ---- */
+/* Less than the reserve is left on the device; looked at now and then. */
+bool rocks_has_room(struct engine *e);
 
 #endif

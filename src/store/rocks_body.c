@@ -67,6 +67,8 @@ enum err rocks_body_write(struct body_put *put, struct span bytes)
 {
 	struct rocks_put *p = TASK_OWNER(put, struct rocks_put, put);
 	struct rocks *r = rocks_of(put->engine);
+	if (!rocks_has_room(put->engine))
+		return ERR_FULL;
 	if (p->n == p->cap) {
 		if (p->n > UINT32_MAX / 4)
 			return ERR_TOOBIG;
@@ -83,14 +85,16 @@ enum err rocks_body_write(struct body_put *put, struct span bytes)
 void rocks_body_end(struct body_put *put)
 {
 	struct rocks_put *p = TASK_OWNER(put, struct rocks_put, put);
+	for (uint32_t i = 0; i < p->n; i++)
+		segments_unpin(rocks_of(put->engine)->segments, &p->pieces[i]);
 	free(p->pieces);
 	free(p);
 }
 
 /* ---- keeping and dropping ---- */
 
-static void batch_live(struct rocks *r, rocksdb_writebatch_t *batch, uint32_t segment,
-		       uint64_t add)
+void rocks_batch_live(struct rocks *r, rocksdb_writebatch_t *batch, uint32_t segment,
+		      uint64_t add)
 {
 	char key[5], value[8];
 	key[0] = 'l';
@@ -110,7 +114,7 @@ static void batch_pieces(struct rocks *r, rocksdb_writebatch_t *batch,
 		sum += record_room(p.stored);
 		if (i + 1 < row->n && body_row_piece(row, i + 1).segment == p.segment)
 			continue;
-		batch_live(r, batch, p.segment, is_drop ? 0 - sum : sum);
+		rocks_batch_live(r, batch, p.segment, is_drop ? 0 - sum : sum);
 		sum = 0;
 	}
 }
@@ -189,6 +193,7 @@ enum err rocks_batch_bodies(struct txn *t, rocksdb_writebatch_t *batch)
 		struct body_id id;
 		memcpy(id.b, d->key.p, sizeof id.b);
 		rc = batch_drop(r, batch, ref_of(t->account, id));
+		collector_wake(r->collector);
 	}
 	if (rc == ERR_OK && t->keeps)
 		batch_settle(r, batch);
@@ -249,23 +254,18 @@ static enum err read_pieces(struct rocks *r, const struct body_ref *ref,
 	return rc;
 }
 
-static enum err read_range(struct rocks *r, const struct body_ref *ref, uint64_t off,
-			   uint64_t len, struct buf *out)
+static enum err read_range(struct rocks *r, const struct body_ref *ref, struct span value,
+			   uint64_t off, uint64_t len, struct buf *out)
 {
-	struct buf value = { 0 };
 	struct body_row row;
-	enum err rc = rocks_get(r, CF_BODY, ref_span(ref), &value);
-	if (rc == ERR_OK)
-		rc = body_row_decode(buf_span(&value), &row);
-	if (rc == ERR_OK) {
-		if (off > row.bytes)
-			off = row.bytes;
-		if (len > row.bytes - off)
-			len = row.bytes - off;
-		rc = read_pieces(r, ref, &row, off, len, out);
-	}
-	buf_done(&value);
-	return rc;
+	enum err rc = body_row_decode(value, &row);
+	if (rc != ERR_OK)
+		return rc;
+	if (off > row.bytes)
+		off = row.bytes;
+	if (len > row.bytes - off)
+		len = row.bytes - off;
+	return read_pieces(r, ref, &row, off, len, out);
 }
 
 enum err rocks_body_read(struct engine *e, struct account_id a, struct body_id id,
@@ -273,9 +273,29 @@ enum err rocks_body_read(struct engine *e, struct account_id a, struct body_id i
 {
 	struct body_ref ref = ref_of(a, id);
 	size_t before = out->n;
-	enum err rc = read_range(rocks_of(e), &ref, off, len, out);
+	struct rocks *r = rocks_of(e);
+	struct buf value = { 0 }, last = { 0 };
+	enum err rc;
+	/* A piece that the collector moved meanwhile is found at its new place. */
+	for (;;) {
+		struct buf was = last;
+		last = value;
+		value = was;
+		buf_clear(&value);
+		rc = rocks_get(r, CF_BODY, ref_span(&ref), &value);
+		if (rc != ERR_OK || span_eq(buf_span(&value), buf_span(&last))) {
+			rc = rc == ERR_OK ? ERR_CORRUPT : rc;
+			break;
+		}
+		rc = read_range(r, &ref, buf_span(&value), off, len, out);
+		if (rc != ERR_CORRUPT)
+			break;
+		buf_truncate(out, before);
+	}
 	if (rc != ERR_OK)
 		buf_truncate(out, before);
+	buf_done(&value);
+	buf_done(&last);
 	return rc;
 }
 
@@ -378,6 +398,27 @@ enum err rocks_torn(struct engine *e,
 	}
 	free(torn.at);
 	return rc;
+}
+
+enum err rocks_settle_some(struct rocks *r, struct buf *ret_why)
+{
+	enum { SOME = 4096 };
+	rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+	size_t n = 0;
+	pthread_mutex_lock(&r->fresh.lock);
+	for (; n < SOME && r->fresh.synced.n > 0; n++)
+		batch_unmark(r, batch, &r->fresh.synced.at[--r->fresh.synced.n]);
+	pthread_mutex_unlock(&r->fresh.lock);
+	char *error = NULL;
+	if (n > 0)
+		rocksdb_write(r->db, r->write, batch, &error);
+	rocksdb_writebatch_destroy(batch);
+	/* A mark that stays only has its body looked at when the store is opened. */
+	if (n == 0 || rocks_wrote(r, error) != ERR_OK)
+		return ERR_OK;
+	error = NULL;
+	rocksdb_flush_wal(r->db, 1, &error);
+	return rocks_err(error, ret_why);
 }
 
 enum err rocks_settle_bodies(struct rocks *r)

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/commit.h"
 #include "store/pack.h"
 
@@ -27,14 +29,20 @@ enum {
 	INFO_LEVEL_WARN = 2,
 	INFO_LOG_BYTES = 4 << 20,
 	INFO_LOGS = 3,
+	TICK_MS = 250, /* idle work: 8 MiB of a segment, at most, each time */
+	ROOM_TO_START = 16 << 20,
+	TRIES = 40,   /* ticks */
+	LOOK_MS = 50, /* how old an answer about free space may be */
 };
 
 static const char *const cf_names[N_CF] = { "default", "idx", "body", "name", "seg" };
-static const char format_row[] = "format", format_value[] = "1", store_row[] = "store";
+static const char format_row[] = "format", format_value[] = "1", store_row[] = "store",
+		  probe_row[] = "probe";
 
 /* ---- options ---- */
 
-static rocksdb_options_t *options_new(struct rocks *r, enum rocks_cf cf)
+static rocksdb_options_t *options_new(struct rocks *r, enum rocks_cf cf,
+				      bool is_read_only)
 {
 	rocksdb_options_t *o = rocksdb_options_create();
 	rocksdb_options_set_create_if_missing(o, 1);
@@ -42,7 +50,8 @@ static rocksdb_options_t *options_new(struct rocks *r, enum rocks_cf cf)
 	rocksdb_options_set_db_write_buffer_size(o, MEMTABLES_BYTES);
 	rocksdb_options_set_write_buffer_size(o, MEMTABLES_BYTES / 2);
 	rocksdb_options_set_max_total_wal_size(o, LOG_BYTES);
-	rocksdb_options_set_max_open_files(o, OPEN_FILES);
+	/* beside a server, whose files come and go, all are opened at once */
+	rocksdb_options_set_max_open_files(o, is_read_only ? -1 : OPEN_FILES);
 	rocksdb_options_set_max_background_jobs(o, JOBS);
 	rocksdb_options_set_info_log_level(o, INFO_LEVEL_WARN);
 	rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
@@ -79,6 +88,7 @@ static rocksdb_options_t *options_new(struct rocks *r, enum rocks_cf cf)
 
 struct opening {
 	struct rocks *r;
+	const struct engine_config *config;
 	const char *dir; /* of the store */
 	struct buf path; /* of the database, with a NUL */
 	bool is_read_only;
@@ -142,7 +152,7 @@ static enum err check_families(struct opening *o)
 
 static enum err open_db(struct opening *o)
 {
-	enum { TRIES = 5 };
+	enum { OPENINGS = 5 };
 	struct rocks *r = o->r;
 	const rocksdb_options_t *const *options =
 	    (const rocksdb_options_t *const *)r->options;
@@ -160,7 +170,7 @@ static enum err open_db(struct opening *o)
 		if (!error)
 			return ERR_OK;
 		r->db = NULL;
-		if (!o->is_read_only || i == TRIES || !strstr(error, "No such file"))
+		if (!o->is_read_only || i == OPENINGS || !strstr(error, "No such file"))
 			return explain(o, error);
 		rocksdb_free(error);
 	}
@@ -257,7 +267,9 @@ static enum err open_segments(struct opening *o)
 	struct segments_config c = { .dir = buf_span(&path).p,
 				     .store = o->r->store,
 				     .next = next_segment(o->r),
-				     .max_bytes = SEGMENT_BYTES,
+				     .max_bytes = o->config->segment_bytes
+						      ? o->config->segment_bytes
+						      : SEGMENT_BYTES,
 				     .is_read_only = o->is_read_only };
 	enum err rc = segments_open(&c, &o->r->segments, o->why);
 	buf_done(&path);
@@ -277,8 +289,53 @@ static enum err rocks_sync_rows(void *arg, struct buf *ret_why)
 {
 	struct rocks *r = arg;
 	char *error = NULL;
+	if (atomic_load(&r->space.has_failed)) {
+		buf_puts(ret_why, "a write to its log has failed, the device is full or "
+				  "broken");
+		return ERR_IO;
+	}
 	rocksdb_flush_wal(r->db, 1, &error);
 	return rocks_err(error, ret_why);
+}
+
+static uint64_t free_bytes(struct rocks *r)
+{
+	struct statvfs fs;
+	return statvfs(r->dir, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
+}
+
+/* RocksDB resumes by itself after most failures, once there is room. If it does not then,
+ * a new start is the way: its C interface cannot ask it to. */
+static enum err try_again(struct rocks *r, struct buf *ret_why)
+{
+	if (!atomic_load(&r->space.has_failed) ||
+	    free_bytes(r) < r->space.reserve_bytes + ROOM_TO_START)
+		return ERR_OK;
+	if (++r->space.tries < TRIES)
+		return ERR_OK;
+	r->space.tries = 0;
+	char *error = NULL;
+	rocksdb_delete_cf(r->db, r->write, r->cf[CF_DEFAULT], probe_row,
+			  sizeof probe_row - 1, &error);
+	if (!error)
+		return rocks_wrote(r, error);
+	buf_puts(ret_why,
+		 "a write failed, and though there is room all others still do: ");
+	return rocks_err(error, ret_why);
+}
+
+static enum err rocks_tick(void *arg, bool is_idle, bool *ret_again, struct buf *ret_why)
+{
+	struct rocks *r = arg;
+	enum err rc = is_idle ? rocks_settle_some(r, ret_why) : ERR_OK;
+	if (rc == ERR_OK)
+		rc = try_again(r, ret_why);
+	*ret_again = collector_tick(r->collector);
+	pthread_mutex_lock(&r->fresh.lock);
+	*ret_again = *ret_again || r->fresh.synced.n > 0 ||
+		     atomic_load(&r->space.has_failed);
+	pthread_mutex_unlock(&r->fresh.lock);
+	return rc;
 }
 
 static enum err start_commit(struct opening *o, const struct engine_config *config,
@@ -289,9 +346,12 @@ static enum err start_commit(struct opening *o, const struct engine_config *conf
 		return ERR_OK;
 	struct commit_config c = { .sync_rows = rocks_sync_rows,
 				   .sync_bodies = rocks_sync_bodies,
+				   .tick = rocks_tick,
+				   .tick_ms = config->tick_ms ? config->tick_ms : TICK_MS,
 				   .arg = o->r,
 				   .fatal = config->fatal,
 				   .fatal_arg = config->fatal_arg };
+	o->r->collector = collector_new(o->r, config);
 	*ret = commit_new(&c);
 	if (!*ret)
 		buf_puts(o->why, "the commit thread could not be started");
@@ -300,7 +360,9 @@ static enum err start_commit(struct opening *o, const struct engine_config *conf
 
 static void rocks_free(struct rocks *r)
 {
+	collector_free(r->collector);
 	segments_close(r->segments);
+	free((void *)(uintptr_t)r->dir);
 	for (size_t i = 0; i < N_CF; i++) {
 		if (r->cf[i])
 			rocksdb_column_family_handle_destroy(r->cf[i]);
@@ -318,18 +380,32 @@ static void rocks_free(struct rocks *r)
 	free(r);
 }
 
-static struct rocks *rocks_new(void)
+static struct rocks *rocks_new(bool is_read_only)
 {
 	struct rocks *r = xcalloc(1, sizeof *r);
 	r->cache = rocksdb_cache_create_lru(CACHE_BYTES);
 	for (size_t i = 0; i < N_CF; i++)
-		r->options[i] = options_new(r, (enum rocks_cf)i);
+		r->options[i] = options_new(r, (enum rocks_cf)i, is_read_only);
 	r->read = rocksdb_readoptions_create();
 	/* counters and names are walked over prefixes */
 	rocksdb_readoptions_set_total_order_seek(r->read, 1);
 	r->write = rocksdb_writeoptions_create();
 	pthread_mutex_init(&r->fresh.lock, NULL);
 	return r;
+}
+
+bool rocks_has_room(struct engine *e)
+{
+	struct rocks *r = rocks_of(e);
+	if (r->space.reserve_bytes == 0)
+		return true;
+	uint64_t now = clock_mono_ms();
+	uint64_t looked = atomic_load(&r->space.looked_ms);
+	if (now - looked >= LOOK_MS &&
+	    atomic_compare_exchange_strong(&r->space.looked_ms, &looked, now)) {
+		atomic_store(&r->space.is_short, free_bytes(r) < r->space.reserve_bytes);
+	}
+	return !atomic_load(&r->space.is_short);
 }
 
 static enum err make_dir(struct opening *o)
@@ -364,9 +440,16 @@ static enum err sync_dir(struct opening *o)
 enum err rocks_open(const struct engine_config *config, struct engine **ret,
 		    struct buf *ret_why)
 {
-	struct opening o = { .r = rocks_new(), .dir = config->dir, .why = ret_why };
+	bool is_read_only = (config->flags & ENGINE_READ_ONLY) != 0;
+	struct opening o = { .r = rocks_new(is_read_only),
+			     .config = config,
+			     .dir = config->dir,
+			     .is_read_only = is_read_only,
+			     .why = ret_why };
 	struct commit *commit = NULL;
-	o.is_read_only = (config->flags & ENGINE_READ_ONLY) != 0;
+	uint64_t recounted = 0;
+	o.r->dir = xstrdup(config->dir);
+	o.r->space.reserve_bytes = config->reserve_bytes;
 	buf_printf(&o.path, "%s/index", o.dir);
 	buf_putc(&o.path, '\0');
 	enum err rc = make_dir(&o);
@@ -378,6 +461,8 @@ enum err rocks_open(const struct engine_config *config, struct engine **ret,
 		rc = check_format(&o);
 	if (rc == ERR_OK)
 		rc = open_segments(&o);
+	if (rc == ERR_OK && (config->flags & ENGINE_REPAIR))
+		rc = rocks_recount(o.r, &recounted);
 	if (rc == ERR_OK)
 		rc = sync_dir(&o);
 	if (rc == ERR_OK)
@@ -388,6 +473,9 @@ enum err rocks_open(const struct engine_config *config, struct engine **ret,
 		return rc;
 	}
 	engine_init(&o.r->engine, &engine_rocks, config, commit);
+	o.r->engine.recounted = recounted;
+	if (o.r->collector)
+		collector_wake(o.r->collector);
 	*ret = &o.r->engine;
 	return ERR_OK;
 }

@@ -1,10 +1,9 @@
 /* Segment files: appending, syncing, reading. */
-#include "store/segment.h"
+#include "store/segment_inside.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,32 +15,12 @@ enum {
 	TINY = 256, /* below this a frame's own head eats what it saves */
 	ZSTD_LEVEL =
 	    1, /* an append is bound by CPU, and mail's base64 shrinks at any level */
-	CACHE = 128, /* descriptors of segments that are read */
 	WRITE_BEHIND =
 	    1
 	    << 20, /* pieces as large as this start on their way to the device at once */
 };
 
-struct file {
-	uint32_t number;
-	int fd;
-	unsigned refs;
-	bool is_dirty;
-	struct file *next_dirty;
-};
-
-struct segments {
-	int dir;
-	struct store_id store;
-	pthread_mutex_t lock; /* guards what follows */
-	uint32_t next, max_bytes;
-	struct file *open; /* the one that is appended to; NULL */
-	uint32_t end;	   /* of it, bytes */
-	struct file *dirty;
-	struct file *cache[CACHE]; /* by number */
-};
-
-static enum err err_of_errno(int e)
+enum err segment_err(int e)
 {
 	switch (e) {
 	case ENOSPC:
@@ -51,7 +30,7 @@ static enum err err_of_errno(int e)
 	}
 }
 
-static void segment_name(uint32_t number, char name[16])
+void segment_name(uint32_t number, char name[16])
 {
 	snprintf(name, 16, "%08x.seg", (unsigned)number);
 }
@@ -64,7 +43,7 @@ static struct file *file_ref(struct file *f)
 	return f;
 }
 
-static void file_unref(struct file *f)
+void file_unref(struct file *f)
 {
 	if (f && --f->refs == 0) {
 		close(f->fd);
@@ -83,48 +62,72 @@ static struct file *file_new(uint32_t number, int fd)
 
 static void cache_put(struct segments *s, struct file *f)
 {
-	struct file **slot = &s->cache[f->number % CACHE];
+	struct file **slot = &s->cache[f->number % SEGMENT_CACHE];
 	file_unref(*slot);
 	*slot = file_ref(f);
 }
 
 /* A new segment; its name is durable, its bytes are not yet. */
-static enum err begin_segment(struct segments *s)
+enum err segment_begin(struct segments *s, struct growing *g)
 {
 	char name[16];
 	uint8_t head[SEGMENT_HEAD];
 	segment_name(s->next, name);
 	int fd = openat(s->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return errno == ENOENT ? ERR_IO : err_of_errno(errno);
+		return errno == ENOENT ? ERR_IO : segment_err(errno);
 	segment_encode(s->store, s->next, head);
 	errno = ENOSPC;
 	if (pwrite(fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
 	    fsync(s->dir) != 0) {
-		enum err rc = err_of_errno(errno);
+		enum err rc = segment_err(errno);
 		close(fd);
 		unlinkat(s->dir, name, 0);
 		return rc;
 	}
-	file_unref(s->open);
-	s->open = file_new(s->next++, fd);
-	s->end = SEGMENT_HEAD;
-	cache_put(s, s->open);
+	file_unref(g->file);
+	g->file = file_new(s->next++, fd);
+	g->end = SEGMENT_HEAD;
+	cache_put(s, g->file);
 	return ERR_OK;
+}
+
+/* A body that is being written keeps its segment from the collector. */
+static void pin(struct segments *s, uint32_t number)
+{
+	struct pin *p = s->pins;
+	while (p && p->number != number)
+		p = p->next;
+	if (!p) {
+		p = xcalloc(1, sizeof *p);
+		p->number = number;
+		p->next = s->pins;
+		s->pins = p;
+	}
+	p->n++;
+}
+
+enum err segment_reserve(struct segments *s, struct growing *g, uint32_t room,
+			 struct file **ret, uint32_t *ret_offset)
+{
+	enum err rc = ERR_OK;
+	if (!g->file || g->end > s->max_bytes || room > s->max_bytes - g->end)
+		rc = segment_begin(s, g);
+	if (rc == ERR_OK) {
+		*ret = file_ref(g->file);
+		*ret_offset = g->end;
+		g->end += room;
+	}
+	return rc;
 }
 
 static enum err reserve(struct segments *s, uint32_t room, struct file **ret,
 			uint32_t *ret_offset)
 {
-	enum err rc = ERR_OK;
 	pthread_mutex_lock(&s->lock);
-	if (!s->open || s->end > s->max_bytes || room > s->max_bytes - s->end)
-		rc = begin_segment(s);
-	if (rc == ERR_OK) {
-		*ret = file_ref(s->open);
-		*ret_offset = s->end;
-		s->end += room;
-	}
+	enum err rc = segment_reserve(s, &s->open, room, ret, ret_offset);
+	if (rc == ERR_OK)
+		pin(s, (*ret)->number);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }
@@ -139,8 +142,10 @@ static void wrote(struct segments *s, struct file *f, uint32_t offset, uint32_t 
 		s->dirty = file_ref(f);
 	}
 	/* a full device must not be filled with holes */
-	if (!is_ok && s->open == f && s->end == offset + room)
-		s->end = offset;
+	if (!is_ok && s->open.file == f && s->open.end == offset + room)
+		s->open.end = offset;
+	if (!is_ok)
+		segment_unpin(s, f->number);
 	file_unref(f);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -161,7 +166,7 @@ static size_t dirty_take(struct segments *s, struct file *to[], size_t max)
 
 /* ---- appending ---- */
 
-static enum err write_all(int fd, struct span head, struct span data, uint64_t at)
+enum err segment_write(int fd, struct span head, struct span data, uint64_t at)
 {
 	while (head.n + data.n > 0) {
 		struct iovec v[2] = { { (void *)(uintptr_t)head.p, head.n },
@@ -170,7 +175,7 @@ static enum err write_all(int fd, struct span head, struct span data, uint64_t a
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return n == 0 ? ERR_IO : err_of_errno(errno);
+			return n == 0 ? ERR_IO : segment_err(errno);
 		at += (uint64_t)n;
 		size_t of_head = (size_t)n < head.n ? (size_t)n : head.n;
 		head = span_sub(head, of_head, SIZE_MAX);
@@ -208,7 +213,7 @@ enum err segments_append(struct segments *s, struct account_id a, struct body_id
 	uint32_t offset, room = record_room(r.stored);
 	enum err rc = reserve(s, room, &f, &offset);
 	if (rc == ERR_OK) {
-		rc = write_all(f->fd, span_of(head, sizeof head), data, offset);
+		rc = segment_write(f->fd, span_of(head, sizeof head), data, offset);
 		/* a long message shall not all be left to the commit's sync */
 		if (rc == ERR_OK && r.stored >= WRITE_BEHIND)
 			sync_file_range(f->fd, offset, room, SYNC_FILE_RANGE_WRITE);
@@ -223,7 +228,7 @@ static enum err sync_file(struct file *f, struct buf *ret_why)
 {
 	if (fdatasync(f->fd) == 0)
 		return ERR_OK;
-	enum err rc = err_of_errno(errno);
+	enum err rc = segment_err(errno);
 	buf_printf(ret_why, "fdatasync of segment %08x: %s", (unsigned)f->number,
 		   strerror(errno));
 	return rc;
@@ -250,7 +255,7 @@ enum err segments_sync(struct segments *s, struct buf *ret_why)
 
 enum err segments_sync_old(struct segments *s)
 {
-	return syncfs(s->dir) == 0 ? ERR_OK : err_of_errno(errno);
+	return syncfs(s->dir) == 0 ? ERR_OK : segment_err(errno);
 }
 
 /* ---- reading ---- */
@@ -260,13 +265,13 @@ static enum err file_get(struct segments *s, uint32_t number, struct file **ret)
 {
 	enum err rc = ERR_OK;
 	pthread_mutex_lock(&s->lock);
-	struct file *f = s->cache[number % CACHE];
+	struct file *f = s->cache[number % SEGMENT_CACHE];
 	if (!f || f->number != number) {
 		char name[16];
 		segment_name(number, name);
 		int fd = openat(s->dir, name, O_RDONLY | O_CLOEXEC);
 		if (fd < 0) {
-			rc = err_of_errno(errno);
+			rc = segment_err(errno);
 		} else {
 			f = file_new(number, fd);
 			cache_put(s, f);
@@ -349,7 +354,7 @@ enum err segments_read(struct segments *s, struct account_id a, struct body_id b
 
 /* ---- opening ---- */
 
-static bool number_of_name(const char *name, uint32_t *ret)
+bool segment_number(const char *name, uint32_t *ret)
 {
 	char *end;
 	if (strlen(name) != 12 || strcmp(name + 8, ".seg") != 0)
@@ -370,7 +375,7 @@ static enum err find_next(struct segments *s, uint32_t next)
 	uint32_t number;
 	s->next = next ? next : 1;
 	for (struct dirent *e; (e = readdir(d));) {
-		if (number_of_name(e->d_name, &number) && number >= s->next)
+		if (segment_number(e->d_name, &number) && number >= s->next)
 			s->next = number + 1;
 	}
 	closedir(d);
@@ -384,7 +389,7 @@ enum err segments_open(const struct segments_config *c, struct segments **ret,
 	if (!c->is_read_only && mkdir(dir, 0700) != 0 && errno != EEXIST) {
 		buf_printf(ret_why, "cannot make the directory %s: %s", dir,
 			   strerror(errno));
-		return err_of_errno(errno);
+		return segment_err(errno);
 	}
 	struct segments *s = xcalloc(1, sizeof *s);
 	s->store = c->store;
@@ -405,14 +410,19 @@ void segments_close(struct segments *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < CACHE; i++)
+	for (size_t i = 0; i < SEGMENT_CACHE; i++)
 		file_unref(s->cache[i]);
 	while (s->dirty) {
 		struct file *f = s->dirty;
 		s->dirty = f->next_dirty;
 		file_unref(f);
 	}
-	file_unref(s->open);
+	file_unref(s->open.file);
+	file_unref(s->copies.file);
+	for (struct pin *p = s->pins, *next; p; p = next) {
+		next = p->next;
+		free(p);
+	}
 	if (s->dir >= 0)
 		close(s->dir);
 	pthread_mutex_destroy(&s->lock);

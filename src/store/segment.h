@@ -45,5 +45,29 @@ enum err segments_sync_old(struct segments *s);
 enum err segments_read(struct segments *s, struct account_id a, struct body_id body,
 		       uint32_t number, const struct piece *p, size_t off, size_t len,
 		       struct buf *out);
+/* The writer of the body that the piece belongs to has ended: kept or not. */
+void segments_unpin(struct segments *s, const struct piece *p);
+
+/* ---- the collector's ---- */
+
+/* Every segment file, in no order; stops when `segment` returns false. */
+enum err segments_list(struct segments *s,
+		       bool (*segment)(void *arg, uint32_t number, uint64_t bytes),
+		       void *arg);
+/* Nothing is appended to it any more, and no body that is still being written lies there.
+ */
+bool segments_is_sealed(struct segments *s, uint32_t number);
+/* At most n bytes from `off`; fewer at the end of the file. */
+enum err segments_window(struct segments *s, uint32_t number, uint64_t off, char *to,
+			 size_t n, size_t *ret_n);
+/*
+ * Copies a whole record to a segment that holds nothing but copies. Durable after
+ * segments_copies_sync alone. One thread at a time.
+ */
+enum err segments_copy(struct segments *s, struct span record, uint32_t *ret_segment,
+		       uint32_t *ret_offset);
+enum err segments_copies_sync(struct segments *s);
+/* The file goes; who has it open can still read it. */
+enum err segments_remove(struct segments *s, uint32_t number);
 
 #endif

@@ -194,7 +194,8 @@ struct append_item {
 	int64_t internal_date;     /* seconds since 1970 UTC */
 	int16_t zone_min;          /* the zone it was given in, minutes east */
 };
-/* All or none (RFC 3502). ERR_NOENT: TRYCREATE. In done: op_uidvalidity, op_target_uids. */
+/* All or none (RFC 3502). ERR_FULL here, in messages_copy and in mailbox_create: the device
+ * is nearly full (engine.h, reserve_bytes), nothing was changed. ERR_NOENT: TRYCREATE. In done: op_uidvalidity, op_target_uids. */
 struct op *messages_append(struct account *a, struct span path, struct append_item *items,
 			   size_t n, struct op_to to);
 
@@ -251,5 +252,13 @@ void gathered_done(struct gathered *g);
  * Blocking. Returns ERR_CORRUPT when there was any. */
 enum err store_check(struct store *s, void (*finding)(void *arg, const char *sentence),
 		     void *arg, uint64_t *ret_accounts, uint64_t *ret_messages);
+/*
+ * Makes anew what the messages' own rows say better: counters, holders of bodies, summaries,
+ * the record of what was expunged; a sentence for each that was wrong. The store must be
+ * opened with ENGINE_REPAIR and nobody else use it. What cannot be mended store_check tells
+ * afterwards. Blocking.
+ */
+enum err store_repair(struct store *s, void (*said)(void *arg, const char *sentence),
+		      void *arg, uint64_t *ret_mended);
 
 #endif

@@ -16,7 +16,7 @@ void txn_done(struct txn *t)
 
 bool txn_has_writes(const struct txn *t)
 {
-	return t->writes || t->keeps || t->drops;
+	return t->writes || t->keeps || t->drops || t->n_moves;
 }
 
 struct arena *txn_arena(struct txn *t)

@@ -21,6 +21,7 @@ struct config {
 	const char *tls_minimum;	       /* "1.2" or "1.3" */
 	const char *store_engine;	       /* "rocks" or "mem" */
 	const char *store_directory;
+	uint64_t disk_reserve;
 	const char *users; /* path of the user table */
 	struct policy_rule *rule;
 	size_t n_rules;

@@ -80,6 +80,13 @@ static const struct number_key keys[] = {
 	      "Recipients of one message; the mail server sends it again to those left."),
 	LIMIT("lmtp-idle-seconds", 1, 86400, 300, 1000, lmtp_idle_ms,
 	      "Without a command or text of a message from the mail server."),
+	{ SECTION_LIMITS, "disk-reserve-bytes", 0, 1099511627776, 268435456, 1,
+	  AT(disk_reserve),
+	  "Free bytes of the store's file system below which APPEND, COPY, CREATE and "
+	  "mail\n"
+	  "that arrives are refused for the time being, while EXPUNGE, MOVE and STORE go "
+	  "on.\n"
+	  "0: none." },
 
 	THREAD("loops", 1024, 0, loops,
 	       "Threads that talk to clients. 0: one for each processor core."),

@@ -29,5 +29,6 @@ struct engine_config site_engine(const struct config *c, struct executor *worker
 		.kind = c->store_engine,
 		.dir = c->store_directory,
 		.workers = workers,
+		.reserve_bytes = c->disk_reserve,
 	};
 }

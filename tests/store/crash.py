@@ -35,7 +35,8 @@ def check(condition, *what):
 
 
 def start(writer, where, seed, acks, **env):
-    process = subprocess.Popen([writer, "write", where, str(seed)], stdout=acks,
+    verb = "churn" if "KILL_AT" in env else "write"
+    process = subprocess.Popen([writer, verb, where, str(seed)], stdout=acks,
                                stderr=subprocess.PIPE, text=True,
                                env={**os.environ, **env})
     # a sanitizer may say something first
@@ -66,6 +67,40 @@ def killed_writers_lose_nothing(writer, where, rounds, seconds):
         print(f"round {seed}: {lines.count(chr(10))} acknowledged so far")
         check(lines, "nothing was acknowledged")
         check(result.returncode == 0, result.stdout[-2000:], result.stderr[-2000:])
+
+
+POINTS = ("begin", "copied", "synced", "switched", "empty", "unlinked", "removed")
+
+
+def a_collector_killed_anywhere_loses_nothing(writer, where):
+    store, acks = os.path.join(where, "collect"), os.path.join(where, "collect.acks")
+    for round, point in enumerate(POINTS):
+        with open(acks, "a") as out:
+            process = start(writer, store, 500 + round, out, KILL_AT=point,
+                            KILL_COUNT=str(1 + round % 3))
+            try:
+                errors = process.communicate(timeout=60)[1]
+            except subprocess.TimeoutExpired:
+                process.kill()
+                check(False, f"the collector did not come to {point!r}")
+        check(process.returncode == -signal.SIGKILL, point, process.returncode, errors[-2000:])
+        lines = whole_lines(acks)
+        result = run(writer, "verify", store, input=lines)
+        check(result.returncode == 0, point, result.stdout[-2000:], result.stderr[-2000:])
+    held = sum(int(a[3]) for a in held_of(lines).values())
+    disk = sum(os.path.getsize(f) for f in glob.glob(store + "/segments/*.seg"))
+    print(f"collector: killed at {len(POINTS)} points; {held >> 20} MiB held in {disk >> 20} MiB")
+
+
+def held_of(lines):
+    held = {}
+    for line in lines.splitlines():
+        fields = line.split()
+        if fields[0] == "D":
+            held.pop((fields[1], fields[2]), None)
+        else:
+            held[fields[0], fields[1]] = fields
+    return held
 
 
 def a_torn_body_is_found_and_dropped(writer, where):
@@ -168,6 +203,7 @@ def main():
     where = tempfile.mkdtemp(prefix="crash-")
     try:
         killed_writers_lose_nothing(args.writer, where, args.rounds, args.seconds)
+        a_collector_killed_anywhere_loses_nothing(args.writer, where)
         a_torn_body_is_found_and_dropped(args.writer, where)
         a_whole_body_is_not_called_torn(args.writer, where)
         a_failed_sync_is_fatal(args.writer, args.fail_sync, where)

@@ -2,6 +2,9 @@
  * Writes without end until it is killed, and says what was acknowledged; or
  * looks at what is there after the kill. For crash.py.
  *
+ *	crash_writer churn DIR SEED    drops most of it again, in small segments, so
+ *that the collector has work; prints "D ACCOUNT NUMBER" before each drop. With KILL_AT it
+ *kills itself when the collector comes to that point for the KILL_COUNTth time
  *	crash_writer write DIR SEED    prints "ACCOUNT NUMBER BODYID BYTES BODYSEED" a
  *line, in one write(2), after each acknowledgement crash_writer verify DIR < the lines;
  *prints what is wrong; 0: nothing crash_writer once DIR          one body of 1 MiB,
@@ -9,6 +12,7 @@
  *bodies that a power cut tore; drops them
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +37,22 @@ struct lane {
 	enum err rc;
 	uint64_t random;
 	pthread_t thread;
+	unsigned account;
+	uint64_t doomed; /* number to drop */
 };
+
+/* Where this process kills itself. */
+struct kill_at {
+	const char *point;
+	unsigned count;
+};
+
+static void at_point(void *arg, const char *point)
+{
+	struct kill_at *k = arg;
+	if (k->point && strcmp(point, k->point) == 0 && --k->count == 0)
+		kill(getpid(), SIGKILL);
+}
 
 static uint64_t next_random(uint64_t *x)
 {
@@ -69,11 +88,18 @@ static void die(void *arg, const char *sentence)
 	_exit(42);
 }
 
-static struct engine *open_engine(const char *dir, struct workers *w)
+static struct engine *open_engine(const char *dir, struct workers *w, struct kill_at *at)
 {
 	struct engine_config c = {
 		.kind = "rocks", .dir = dir, .workers = workers_executor(w), .fatal = die
 	};
+	if (at) {
+		c.segment_bytes = 1 << 20;
+		c.tick_ms = 3;
+		c.pass_ms = 1;
+		c.at = at_point;
+		c.at_arg = at;
+	}
 	struct engine *e;
 	struct buf why = { 0 };
 	if (engine_open(&c, &e, &why) != ERR_OK) {
@@ -141,9 +167,10 @@ static enum err put_body(struct lane *l, struct account_id a, size_t n, uint64_t
 	return rc;
 }
 
-static enum err commit(struct lane *l, struct account_id a)
+static enum err run(struct lane *l, struct account_id a,
+		    enum err (*what)(struct engine_op *, struct txn *))
 {
-	l->e = (struct engine_op){ .account = a, .plan = plan };
+	l->e = (struct engine_op){ .account = a, .plan = what };
 	l->e.op.home = &l->home;
 	l->e.op.done = done;
 	l->e.op.owner = l;
@@ -180,11 +207,61 @@ static void *write_for_ever(void *arg)
 		uint64_t seed = next_random(&l->random);
 		enum err rc = put_body(l, account_of(account), n, seed);
 		if (rc == ERR_OK)
-			rc = commit(l, account_of(account));
+			rc = run(l, account_of(account), plan);
 		engine_body_end(l->put);
 		if (rc != ERR_OK)
 			pause(); /* after a failed sync: the commit thread ends us */
 		print_ack(l, account, n, seed);
+	}
+	return NULL;
+}
+
+/* The row and its body go. */
+static enum err forget_plan(struct engine_op *e, struct txn *t)
+{
+	struct lane *l = TASK_OWNER(e, struct lane, e);
+	char key[24];
+	struct span v;
+	struct body_id body;
+	row_key(l->doomed, key);
+	enum err rc = txn_get(t, span_str(key), &v);
+	if (rc != ERR_OK)
+		return rc;
+	memcpy(body.b, v.p, sizeof body.b);
+	txn_delete(t, span_str(key));
+	txn_body_drop(t, body);
+	return ERR_OK;
+}
+
+/* Three of four bodies live for 40 more. */
+static void forget_one(struct lane *l)
+{
+	enum { LIFE = 40 };
+	char line[64];
+	if (l->number <= LIFE || l->number % 4 == 0)
+		return;
+	l->doomed = l->number - LIFE;
+	int len = snprintf(line, sizeof line, "D %u %llu\n", l->account,
+			   (unsigned long long)l->doomed);
+	if (write(STDOUT_FILENO, line, (size_t)len) != len)
+		_exit(4);
+	run(l, account_of(l->account), forget_plan);
+}
+
+static void *churn_for_ever(void *arg)
+{
+	struct lane *l = arg;
+	for (;;) {
+		size_t n = (size_t)(next_random(&l->random) % BODY_MAX);
+		uint64_t seed = next_random(&l->random);
+		enum err rc = put_body(l, account_of(l->account), n, seed);
+		if (rc == ERR_OK)
+			rc = run(l, account_of(l->account), plan);
+		engine_body_end(l->put);
+		if (rc != ERR_OK)
+			pause();
+		print_ack(l, l->account, n, seed);
+		forget_one(l);
 	}
 	return NULL;
 }
@@ -196,15 +273,19 @@ static void lane_init(struct lane *l, struct engine *e, uint64_t seed)
 	pthread_cond_init(&l->wake, NULL);
 }
 
-static int run_write(const char *dir, uint64_t seed)
+static int run_write(const char *dir, uint64_t seed, bool is_churn)
 {
 	struct workers *w = workers_new(8);
-	struct engine *e = open_engine(dir, w);
+	const char *count = getenv("KILL_COUNT");
+	struct kill_at at = { getenv("KILL_AT"), count ? (unsigned)atoi(count) : 1 };
+	struct engine *e = open_engine(dir, w, is_churn ? &at : NULL);
 	struct lane *lanes = calloc(WRITERS, sizeof *lanes);
 	fprintf(stderr, "ready\n");
 	for (unsigned i = 0; i < WRITERS; i++) {
 		lane_init(&lanes[i], e, seed * 1000 + i + 1);
-		pthread_create(&lanes[i].thread, NULL, write_for_ever, &lanes[i]);
+		lanes[i].account = i;
+		pthread_create(&lanes[i].thread, NULL,
+			       is_churn ? churn_for_ever : write_for_ever, &lanes[i]);
 	}
 	for (unsigned i = 0; i < WRITERS; i++)
 		pthread_join(lanes[i].thread, NULL);
@@ -218,6 +299,7 @@ struct acked {
 	unsigned long long number, seed;
 	struct body_id body;
 	size_t n;
+	bool is_dropped;
 };
 
 static bool parse(const char *line, struct acked *a)
@@ -296,6 +378,7 @@ struct walk {
 	const struct torn *torn;
 	struct account_id id;
 	uint64_t n;
+	bool is_churn; /* rows may be missing */
 	bool is_good;
 };
 
@@ -305,7 +388,10 @@ static bool walk_row(void *arg, struct span key, struct span value)
 	char want[24];
 	struct body_id body;
 	struct buf out = { 0 };
-	row_key(++w->n, want);
+	char text[24];
+	snprintf(text, sizeof text, "%.*s", (int)key.n, key.p);
+	w->n = w->is_churn ? strtoull(text + 1, NULL, 16) : w->n + 1;
+	row_key(w->n, want);
 	memcpy(body.b, value.p, sizeof body.b);
 	enum err rc = engine_body_read(w->engine, w->id, body, 0, SIZE_MAX, &out);
 	if (!span_eq(key, span_str(want)) || (rc != ERR_OK && !is_torn(w->torn, &body))) {
@@ -326,7 +412,7 @@ static enum err walk_account(void *arg, struct txn *t)
 	if (txn_get(t, SPAN("version"), &v) == ERR_OK)
 		memcpy(&version, v.p, sizeof version);
 	enum err rc = txn_scan(t, SPAN("m"), SPAN("n"), walk_row, w);
-	if (rc != ERR_OK || w->n != version) {
+	if (rc != ERR_OK || (w->n != version && !w->is_churn)) {
 		printf("version %llu but %llu rows\n", (unsigned long long)version,
 		       (unsigned long long)w->n);
 		w->is_good = false;
@@ -334,20 +420,49 @@ static enum err walk_account(void *arg, struct txn *t)
 	return rc;
 }
 
+/* "D ACCOUNT NUMBER" */
+static void mark_dropped(struct acked *at, size_t n, const char *line)
+{
+	unsigned account;
+	unsigned long long number;
+	if (sscanf(line, "D %u %llu", &account, &number) != 2)
+		return;
+	while (n-- > 0) {
+		if (at[n].account == account && at[n].number == number) {
+			at[n].is_dropped = true;
+			return;
+		}
+	}
+}
+
 static int run_verify(const char *dir)
 {
 	struct workers *w = workers_new(1);
-	struct engine *e = open_engine(dir, w);
+	struct engine *e = open_engine(dir, w, NULL);
 	char line[200];
+	struct acked *acked = NULL;
+	size_t n_acked = 0, cap = 0;
+	bool is_churn = false;
 	struct torn torn = { .engine = e };
 	bool is_good = engine_torn(e, torn_body, &torn) == ERR_OK;
 	size_t n = 0;
 	for (; fgets(line, sizeof line, stdin); n++) {
-		struct acked a;
-		is_good = (!parse(line, &a) || verify_line(e, &a)) && is_good;
+		if (n_acked == cap)
+			acked = realloc(acked, (cap = cap * 2 + 64) * sizeof *acked);
+		acked[n_acked].is_dropped = false;
+		if (line[0] == 'D') {
+			is_churn = true;
+			mark_dropped(acked, n_acked, line);
+		} else if (parse(line, &acked[n_acked])) {
+			n_acked++;
+		}
 	}
+	for (size_t i = 0; i < n_acked; i++)
+		if (!acked[i].is_dropped)
+			is_good = verify_line(e, &acked[i]) && is_good;
+	free(acked);
 	for (unsigned i = 0; i < ACCOUNTS; i++) {
-		struct walk walk = { e, &torn, account_of(i), 0, true };
+		struct walk walk = { e, &torn, account_of(i), 0, is_churn, true };
 		enum err rc = engine_read_now(e, walk.id, walk_account, &walk);
 		is_good = is_good && rc == ERR_OK && walk.is_good;
 	}
@@ -364,7 +479,7 @@ static int run_once(const char *dir)
 {
 	struct workers *w = workers_new(1);
 	struct lane l;
-	lane_init(&l, open_engine(dir, w), 1);
+	lane_init(&l, open_engine(dir, w, NULL), 1);
 	struct txn t;
 	put_body(&l, account_of(1), 1 << 20, 99);
 	txn_init(&t, l.engine, account_of(1));
@@ -397,7 +512,7 @@ static enum err drop_plan(struct engine_op *e, struct txn *t)
 static int run_torn(const char *dir, bool is_drop)
 {
 	struct workers *w = workers_new(1);
-	struct torn t = { .engine = open_engine(dir, w) };
+	struct torn t = { .engine = open_engine(dir, w, NULL) };
 	struct drop d = { .torn = &t };
 	engine_torn(t.engine, torn_body, &t);
 	for (size_t i = 0; i < t.n; i++) {
@@ -423,7 +538,9 @@ static int run_torn(const char *dir, bool is_drop)
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "write") == 0)
-		return run_write(argv[2], strtoull(argv[3], NULL, 10));
+		return run_write(argv[2], strtoull(argv[3], NULL, 10), false);
+	if (argc == 4 && strcmp(argv[1], "churn") == 0)
+		return run_write(argv[2], strtoull(argv[3], NULL, 10), true);
 	if (argc == 3 && strcmp(argv[1], "verify") == 0)
 		return run_verify(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "once") == 0)

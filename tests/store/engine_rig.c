@@ -60,6 +60,12 @@ enum err rig_try_open(struct rig *r, unsigned flags, struct engine **ret, struct
 				   .dir = r->dir,
 				   .workers = workers_executor(r->workers),
 				   .flags = flags,
+				   .reserve_bytes = r->tune.reserve_bytes,
+				   .segment_bytes = r->tune.segment_bytes,
+				   .tick_ms = r->tune.tick_ms,
+				   .pass_ms = r->tune.pass_ms,
+				   .at = r->tune.at,
+				   .at_arg = r->tune.at_arg,
 				   .fatal = fatal };
 	return engine_open(&c, ret, why);
 }

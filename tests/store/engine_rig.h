@@ -28,7 +28,8 @@ void home_run(struct home *h, size_t n);
 struct rig {
 	const char *kind;
 	unsigned flags;
-	char dir[64]; /* of its own, removed by rig_done */
+	struct engine_config tune; /* for the next rig_open: what tests may alter */
+	char dir[64];		   /* of its own, removed by rig_done */
 	struct workers *workers;
 	struct engine *engine;
 	struct home home;
