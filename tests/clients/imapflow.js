@@ -7,7 +7,7 @@ const [port, secure, user, pass, ca] = process.argv.slice(2);
 
 function connect() {
 	return new ImapFlow({
-		host: 'localhost', port: Number(port), secure: secure === 'true',
+		host: '127.0.0.1', port: Number(port), secure: secure === 'true',
 		auth: { user, pass }, logger: false, tls: { ca: fs.readFileSync(ca) },
 	});
 }
