@@ -106,13 +106,14 @@ def stuffed(message):
 
 
 def mails(site, user, mailbox="INBOX"):
-    """Every message of a mailbox, in order, as it was stored."""
+    """Every message of a mailbox, in order, as it was stored: BINARY, since a NUL cannot
+    stand in the literal of BODY[] and is shown there as 0x80."""
     with site.session(user) as k:
         count = k.select(mailbox, examine=True).exists
         out = []
         for i in range(1, count + 1):
-            r = k.ok(f"FETCH {i} BODY.PEEK[]")
-            m = re.match(rb"\* \d+ FETCH \(BODY\[\] ~?\{(\d+)\}\r\n", r.untagged[0])
+            r = k.ok(f"FETCH {i} BINARY.PEEK[]")
+            m = re.match(rb"\* \d+ FETCH \(BINARY\[\] ~?\{(\d+)\}\r\n", r.untagged[0])
             out.append(r.untagged[0][m.end():][:int(m[1])])
         return out
 

@@ -259,6 +259,17 @@ def test_every_cut_of_the_end(site, alice):
 SMUGGLED = b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<%s>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n"
 
 
+def test_a_nul_is_shown_as_0x80_where_a_literal_has_no_place_for_it(site, mx, alice):
+    """RFC 9051 section 9, CHAR8; BINARY gives the byte (RFC 3516)."""
+    mx.deliver(b"a: b\r\n\r\n\0\xff\r\n", alice)
+    with site.session(alice) as k:
+        k.select()
+        for item in ("BODY.PEEK[]", "BODY.PEEK[TEXT]", "RFC822.TEXT", "BODY.PEEK[1]"):
+            r = k.ok(f"FETCH 1 {item}")
+            assert b"\0" not in r.untagged[0] and b"\x80\xff\r\n" in r.untagged[0], item
+        assert b"\0\xff\r\n" in k.ok("FETCH 1 BINARY.PEEK[]").untagged[0]
+
+
 @pytest.mark.parametrize("fake", [
     b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n\x00.\r\n",
     b"\r\n.\x00\r\n", b"\r\n.\r\r\n", b"\r\r\n.\r\r\n", b"\r\n.\n.\r\n.x\r\n", b"\r\n. \r\n"],
