@@ -53,7 +53,7 @@ def sources():
     if listed.returncode == 0:
         return [TOP / name for name in listed.stdout.split()]
     return [p for p in TOP.rglob("*")
-            if not {"build", "var", "node_modules"} & set(p.relative_to(TOP).parts)]
+            if not {"build", "var", "node_modules", "__pycache__"} & set(p.relative_to(TOP).parts)]
 
 
 def test_nothing_leans_on_the_developers_machine():
