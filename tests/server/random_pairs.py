@@ -11,6 +11,8 @@ possible and printed with its seed; `--seed S --only N` runs that pair again.
 """
 
 import argparse
+import importlib.util
+import pathlib
 import queue
 import random
 import sys
@@ -46,6 +48,26 @@ KEYS = ["ALL", "SEEN", "UNSEEN", "FLAGGED", "DELETED", "NEW", "OLD", "RECENT", "
         "UID 1:3", "UID *", "HEADER Message-ID example", "CC klensin", "NOT SEEN",
         "OR SEEN FLAGGED", "(UNSEEN UNFLAGGED)", "PONIES", "OR SEEN", "99"]
 STATUS = ["MESSAGES", "UIDNEXT", "UNSEEN", "RECENT", "SIZE", "DELETED", "UIDVALIDITY"]
+ENABLE = ["IMAP4rev2", "X-NONE"]
+SELECT_PARAMS = []
+RETURNS = ["MIN", "MAX", "ALL", "COUNT", "SAVE", "SAVE"]
+
+
+def draws():
+    """What each extension adds (draws/*.py): items for the lists above, and its commands."""
+    added = []
+    for path in sorted((pathlib.Path(__file__).parent / "draws").glob("*.py")):
+        spec = importlib.util.spec_from_file_location("draws_" + path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for name in ("ITEMS", "KEYS", "STATUS", "ENABLE", "SELECT_PARAMS", "RETURNS"):
+            globals()[name].extend(getattr(module, name, []))
+        if hasattr(module, "commands"):
+            added.append(module.commands)
+    return added
+
+
+EXTENSIONS = draws()
 
 
 class Maker:
@@ -97,7 +119,7 @@ class Maker:
         out = self.uid() + b"SEARCH "
         if self.rng.random() < .5:
             out += b"RETURN (" + " ".join(
-                self.some(["MIN", "MAX", "ALL", "COUNT", "SAVE", "SAVE"], 0, 3)).encode() + b") "
+                self.some(RETURNS, 0, 3)).encode() + b") "
         if self.rng.random() < .15:
             out += self.rng.choice([b"CHARSET UTF-8 ", b"CHARSET US-ASCII ", b"CHARSET X-NONE "])
         return out + " ".join(self.some(KEYS)).encode()
@@ -131,8 +153,8 @@ class Maker:
         return rng.choice([
             lambda: b"NOOP", lambda: b"CAPABILITY", lambda: b"NAMESPACE", lambda: b"CHECK",
             lambda: b'ID ("name" "x" "n" NIL)', lambda: b"ID NIL",
-            lambda: b"ENABLE " + rng.choice([b"IMAP4rev2", b"X-NONE", b"IMAP4rev2 X-NONE"]),
-            lambda: rng.choice([b"SELECT ", b"EXAMINE "]) + self.box(),
+            lambda: b"ENABLE " + " ".join(self.some(ENABLE, 1, 2)).encode(),
+            lambda: self.select(),
             lambda: b"CREATE " + self.box()
             + rng.choice([b"", b"", b" (USE (\\Sent))", b" (USE (\\Trash \\Junk))"]),
             lambda: b"DELETE " + self.box(),
@@ -143,6 +165,18 @@ class Maker:
             lambda: rng.choice([b"CLOSE", b"UNSELECT", b"EXPUNGE", b"EXPUNGE"]),
             lambda: b"UID EXPUNGE " + self.set(),
         ])()
+
+    def select(self):
+        out = self.rng.choice([b"SELECT ", b"EXAMINE "]) + self.box()
+        if SELECT_PARAMS and self.rng.random() < .3:
+            out += b" (" + " ".join(self.some(SELECT_PARAMS, 1, 2)).encode() + b")"
+        return out
+
+    def extension(self):
+        """A command of an extension, each extension as often as the others."""
+        if not EXTENSIONS:
+            return b"NOOP"
+        return self.rng.choice(self.rng.choice(EXTENSIONS)(self))()
 
     def wrong(self):
         return self.rng.choice([
@@ -155,7 +189,8 @@ class Maker:
     def command(self):
         made = self.rng.choices(
             [self.words, self.list, self.fetch, self.store, self.search, self.append,
-             self.copy, self.saved, self.wrong], [9, 2, 5, 5, 5, 4, 3, 2, 1])[0]()
+             self.copy, self.saved, self.wrong, self.extension],
+            [9, 2, 5, 5, 5, 4, 3, 2, 1, 9])[0]()
         return made
 
     def copy(self):

@@ -31,8 +31,9 @@ count is filled in and a continuation awaited.  `{N}` is sent as it is written.
 are replaced.
 
 Every transcript runs twice on its own accounts: on a fresh connection, and on one
-that another user had before (prelude.imap, which ends with UNAUTHENTICATE, RFC
-8437).  The bytes from the server must be the same, but for UIDVALIDITY, dates of
+that others had before, one after another: prelude.imap, and files of dirty/, each of
+which turns on all that one extension can leave behind; each ends with UNAUTHENTICATE
+(RFC 8437).  The bytes from the server must be the same, but for UIDVALIDITY, dates of
 today and the name of the user.
 """
 
@@ -42,6 +43,7 @@ import datetime
 import pathlib
 import re
 import sys
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
@@ -193,7 +195,8 @@ class Player:
             return self.match.vars[word]
         return word
 
-    def play(self):
+    def play(self, leave=False):
+        """`leave`: ends with UNAUTHENTICATE, whatever is selected or turned on."""
         steps = self.script.steps
         i = 0
         while i < len(steps):
@@ -208,12 +211,17 @@ class Player:
                     i += 1
         if not self.conn.eof:
             with self.script.at("end"):
-                self.conn.send("zzz NOOP\r\n")
-                r = self.next()
-                if not r.startswith(b"zzz OK"):
-                    raise Mismatch(f"left over: {r!r}")
+                self.end(leave)
         if self.witness:
             self.witness.close()
+
+    def end(self, leave):
+        self.conn.send("zzz UNAUTHENTICATE\r\n" if leave else "zzz NOOP\r\n")
+        r = self.next()
+        while leave and r.startswith(b"* ") and not r.startswith(b"* BYE"):
+            r = self.next()
+        if not r.startswith(b"zzz OK"):
+            raise Mismatch(f"left over: {r!r}")
 
     def other(self, step):
         if step.kind in ("C:", "C&"):
@@ -373,15 +381,27 @@ def play(script, site, how, conn=None, verbose=False):
         conn.close()
 
 
-def used(site, how, prelude=HERE / "prelude.imap"):
-    """A connection on which another user did everything, back at its start."""
-    script = Transcript(prelude)
-    user = site.new_user()
-    prepare(script, site, user)
+def dirt():
+    return sorted((HERE / "dirty").glob("*.imap"))
+
+
+def dirt_for(path, how, most=3):
+    """Those of the same extension, and a few others: each meets many transcripts."""
+    word = path.stem.split("_")[0]
+    own = [d for d in dirt() if d.stem.split("_")[0] == word]
+    others = [d for d in dirt() if d not in own]
+    start = zlib.crc32(f"{path.stem}/{how}".encode())
+    return own + [others[(start + i) % len(others)] for i in range(min(most, len(others)))]
+
+
+def used(site, how, dirty=()):
+    """A connection on which other users did everything, back at its start."""
     conn = site.connect(how)
-    conn.login(user)
-    player = Player(script, conn, site, user)
-    player.play()
+    for script in [Transcript(path) for path in (*dirty, HERE / "prelude.imap")]:
+        user = site.new_user()
+        prepare(script, site, user)
+        begin(script, conn, user)
+        Player(script, conn, site, user).play(leave=script.path.parent.name == "dirty")
     conn.user = None
     return conn
 
@@ -390,7 +410,7 @@ def check(path, site, how, verbose=False):
     """Both runs of one transcript over one transport."""
     script = Transcript(path)
     fresh = play(script, site, how, verbose=verbose)
-    again = play(script, site, how, used(site, how))
+    again = play(script, site, how, used(site, how, dirt_for(script.path, how)))
     if fresh != again:
         raise Failed(f"{script.path.name}: fresh and used differ over {how}\n"
                      + difference(fresh, again))
