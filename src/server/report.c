@@ -82,21 +82,28 @@ static void forget_expunged(struct walk *w)
 	numset_done(&w->expunged);
 }
 
-static void tell_message(struct walk *w, const struct view_msg *m)
+/* `told_seq`: its number in sel->told. */
+static void tell_message(struct walk *w, uint32_t told_seq, const struct view_msg *m)
 {
-	uint32_t seq = view_seq(w->sel->view, m->uid);
+	struct selected *sel = w->sel;
+	uint32_t seq = sel->told == sel->view ? told_seq : view_seq(sel->view, m->uid);
 	struct buf *out = cmd_out(w->cmd);
 
 	if (!seq)
 		return;
-	buf_printf(out, "* %u FETCH (", seq);
+	buf_put(out, SPAN("* "));
+	buf_put_u64(out, seq);
+	buf_put(out, SPAN(" FETCH ("));
 	/* RFC 9051 section 6.4.9: an answer to a UID command names the UID; rev2
 	 * clients get it in every such response. */
-	if (w->cmd->uid || session_is_rev2(w->cmd->session))
-		buf_printf(out, "UID %u ", m->uid);
-	buf_puts(out, "FLAGS ");
+	if (w->cmd->uid || session_is_rev2(w->cmd->session)) {
+		buf_put(out, SPAN("UID "));
+		buf_put_u64(out, m->uid);
+		buf_putc(out, ' ');
+	}
+	buf_put(out, SPAN("FLAGS "));
 	selected_flags(w->cmd, m, out);
-	buf_puts(out, ")\r\n");
+	buf_put(out, SPAN(")\r\n"));
 }
 
 static uint64_t expected(const struct walk *w, uint64_t before)
@@ -136,26 +143,31 @@ static void tell_changed(void *arg, uint32_t new_seq, const struct view_msg *old
 		return;
 	if (w->cmd->mark && numset_has(w->cmd->mark, now->uid))
 		return;
-	tell_message(w, now);
+	tell_message(w, new_seq, now);
+}
+
+static void tell_range(struct walk *w, struct numrange r)
+{
+	uint32_t seq = view_seq_from(w->sel->told, r.lo);
+	struct view_msg m[64];
+	size_t n = 1, most = r.hi - r.lo < 64 ? r.hi - r.lo + 1 : 64;
+
+	while (seq && (n = view_walk(w->sel->told, seq, m, most)) > 0) {
+		for (size_t i = 0; i < n; i++, seq++) {
+			if (m[i].uid > r.hi)
+				return;
+			tell_message(w, seq, &m[i]);
+		}
+	}
 }
 
 /* STORE answers for each of its messages, changed or not (RFC 9051 section 6.4.6). */
 static void tell_marked(struct walk *w)
 {
-	struct numset_iter it;
-	uint32_t uid, seq;
+	const struct numset *mark = w->cmd->mark;
 
-	if (!w->cmd->mark)
-		return;
-	it = numset_iter(w->cmd->mark);
-	while (numset_next(&it, &uid)) {
-		seq = view_seq(w->sel->told, uid);
-		if (seq) {
-			struct view_msg m = view_get(w->sel->told, seq);
-
-			tell_message(w, &m);
-		}
-	}
+	for (size_t i = 0; mark && i < mark->n; i++)
+		tell_range(w, mark->r[i]);
 }
 
 static void advance(struct view **v, struct view *to)
