@@ -26,10 +26,11 @@ static void all_done(void *arg)
 }
 
 void ahead_begin(struct ahead *a, struct cmd *cmd, int step,
-		 enum ahead_fill (*fill)(struct cmd *, struct ahead_batch *,
-					 const struct want **))
+		 enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
+					 const struct want **),
+		 void *arg)
 {
-	*a = (struct ahead){ .cmd = cmd, .step = step, .fill = fill };
+	*a = (struct ahead){ .cmd = cmd, .step = step, .fill = fill, .arg = arg };
 	arena_defer(cmd->arena, all_done, a);
 }
 
@@ -67,7 +68,7 @@ static bool add(struct ahead *a, struct ahead_batch **end)
 	enum ahead_fill fill;
 
 	b->ahead = a;
-	fill = a->fill(a->cmd, b, &want);
+	fill = a->fill(a, b, &want);
 	a->is_over = fill == AHEAD_OVER;
 	if (b->n == 0) {
 		free(b);

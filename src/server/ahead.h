@@ -39,8 +39,9 @@ struct ahead {
 	int step; /* of the command, to be run at when a batch has come */
 	/* Puts messages into an empty batch; `want`, NULL at first, for what is wanted of
 	 * them. Whatever it returns, what is in the batch is given. */
-	enum ahead_fill (*fill)(struct cmd *, struct ahead_batch *,
+	enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 				const struct want **want);
+	void *arg;		   /* fill's own */
 	struct ahead_batch *first; /* in hand */
 	size_t at;		   /* the message in hand */
 	struct ahead_batch *awaited;
@@ -49,8 +50,9 @@ struct ahead {
 
 /* Puts on the command's arena to end with it; ops under way are let go then. */
 void ahead_begin(struct ahead *a, struct cmd *cmd, int step,
-		 enum ahead_fill (*fill)(struct cmd *, struct ahead_batch *,
-					 const struct want **));
+		 enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
+					 const struct want **),
+		 void *arg);
 /*
  * After a->at has come to the end of the batch in hand, or at the start. CMD_DONE:
  * a->first is the next batch, with at least one message, or NULL when there are

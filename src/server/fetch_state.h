@@ -68,7 +68,7 @@ struct fetch_state {
 /* What the items need of each message: st->want, and of a large one. */
 void fetch_want(struct fetch_state *st);
 /* For ahead_begin(). */
-enum ahead_fill fetch_fill(struct cmd *cmd, struct ahead_batch *b,
+enum ahead_fill fetch_fill(struct ahead *ahead, struct ahead_batch *b,
 			   const struct want **want);
 /* Whether the item is the message as it stands. */
 bool fetch_is_whole(const struct fetch_item *item);

@@ -80,9 +80,10 @@ static bool find(struct cmd *cmd, uint32_t uid, struct ahead_message *ret)
 	return true;
 }
 
-enum ahead_fill fetch_fill(struct cmd *cmd, struct ahead_batch *b,
+enum ahead_fill fetch_fill(struct ahead *ahead, struct ahead_batch *b,
 			   const struct want **want)
 {
+	struct cmd *cmd = ahead->arg;
 	struct fetch_state *st = cmd->state;
 	bool has_bytes = st->want.what & WANT_BYTES;
 	uint64_t bytes = 0;

@@ -1,6 +1,7 @@
 /* A search program made ready for one mailbox, and asked of one message after another. */
 #include "server/search_term.h"
 
+#include "base/clock.h"
 #include "mail/charset.h"
 #include "wire/flags.h"
 
@@ -126,6 +127,7 @@ enum err search_compile(struct arena *a, struct selected *sel,
 
 	s->arena = a;
 	s->selected = sel;
+	s->now = clock_wall_s();
 	s->needs = p->needs;
 	s->names = arena_array(a, SEARCH_TEXTS_MAX, sizeof *s->names);
 	if (p->charset.p && !charset_known(p->charset))
@@ -169,6 +171,12 @@ static int64_t internal_day(const struct subject *m)
 	int64_t local = m->msg.info->internal_date + m->msg.info->zone_min * 60;
 
 	return (local - (local % 86400 + 86400) % 86400) / 86400;
+}
+
+/* RFC 5032: by the internal date; a date to come is younger than anything. */
+static int64_t age_s(const struct search *s, const struct subject *m)
+{
+	return s->now - m->msg.info->internal_date;
 }
 
 static enum answer ask_field(const struct term *t, const struct subject *m)
@@ -269,6 +277,8 @@ static enum answer ask(const struct search *s, const struct term *t,
 	case SEARCH_BEFORE: return yes(internal_day(m) < n->u.days);
 	case SEARCH_ON: return yes(internal_day(m) == n->u.days);
 	case SEARCH_SINCE: return yes(internal_day(m) >= n->u.days);
+	case SEARCH_OLDER: return yes(age_s(s, m) >= (int64_t)n->u.number);
+	case SEARCH_YOUNGER: return yes(age_s(s, m) <= (int64_t)n->u.number);
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE: return ask_sent(t, m);

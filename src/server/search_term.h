@@ -25,8 +25,12 @@ struct term {
 	struct match_body *matcher;  /* of those, in the part in hand */
 };
 
+/* The extensions whose keys search_ask() answers (wire/search.h). */
+enum { SEARCH_KEYS_SERVED = SEARCH_EXT_WITHIN };
+
 struct search {
 	struct arena *arena;
+	int64_t now; /* seconds since 1970: when it was made (RFC 5032) */
 	struct selected *selected;
 	struct term *root;
 	struct term *texts;

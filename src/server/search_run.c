@@ -1,0 +1,234 @@
+/*
+ * The walk of a search over a mailbox (RFC 9051 section 6.4.4): first the view, then
+ * summaries read ahead in batches, then the bytes of those still undecided.
+ */
+#include "server/search_run.h"
+
+#include "server/reply.h"
+
+enum { NEXT, HEADER, TEXT };
+enum { WALKED_A_TURN = 16384, ASKED_A_TURN = 4096, CHUNK = 256 << 10 };
+
+static enum verdict go_on(struct search_run *r);
+
+static void hit(struct search_run *r, const struct view_msg *m)
+{
+	numset_add(&r->hits, m->uid);
+}
+
+static enum verdict unreadable(struct search_run *r)
+{
+	return reply_no(r->cmd, "UNAVAILABLE", "A message could not be read.");
+}
+
+static enum verdict read_body(struct search_run *r, int step, uint64_t at, uint64_t n)
+{
+	return cmd_wait(r->cmd, r->step + step,
+			body_read(r->cmd->session->account, r->subject.msg.info->body, at,
+				  n < CHUNK ? (size_t)n : CHUNK, cmd_to(r->cmd)));
+}
+
+static enum verdict read_text(struct search_run *r)
+{
+	return read_body(r, TEXT, r->done, r->subject.summary.size - r->done);
+}
+
+/* The message in hand is answered: on with the next of the batch. */
+static enum verdict settled(struct search_run *r)
+{
+	if (search_ask(r->search, &r->subject) == ANSWER_YES)
+		hit(r, &r->subject.msg);
+	r->ahead.at++;
+	return go_on(r);
+}
+
+static enum verdict begin_text(struct search_run *r)
+{
+	text_begin(&r->text, r->search, &r->subject.summary);
+	text_header(&r->text, r->subject.header);
+	r->done = 0;
+	if (r->subject.summary.size > 0)
+		return read_text(r);
+	r->subject.has_text = true;
+	return settled(r);
+}
+
+static enum verdict has_header(struct search_run *r, struct span header)
+{
+	r->subject.header = header;
+	r->subject.has_header = true;
+	if (search_ask(r->search, &r->subject) == ANSWER_MAYBE)
+		return begin_text(r);
+	return settled(r);
+}
+
+/* More than the summary is needed: the header, then the text. */
+static enum verdict look_inside(struct search_run *r)
+{
+	struct summary_part top;
+
+	if (r->subject.summary.header_kind == SUMMARY_HEADER_WHOLE)
+		return has_header(r, r->subject.summary.header);
+	summary_part_get(&r->subject.summary, 0, &top);
+	buf_clear(&r->header);
+	r->done = 0;
+	if (top.body_start == 0)
+		return has_header(r, SPAN(""));
+	return read_body(r, HEADER, 0, top.body_start);
+}
+
+static enum verdict header_came(struct search_run *r)
+{
+	struct op *op = r->cmd->op;
+	struct summary_part top;
+
+	summary_part_get(&r->subject.summary, 0, &top);
+	if (op->rc != ERR_OK || op_bytes(op)->n == 0)
+		return unreadable(r);
+	buf_put(&r->header, buf_span(op_bytes(op)));
+	/* Of a monstrous header the first part is looked at. */
+	if (r->header.n < top.body_start && r->header.n < SUMMARY_HEADER_READ)
+		return read_body(r, HEADER, r->header.n, top.body_start - r->header.n);
+	return has_header(r, buf_span(&r->header));
+}
+
+static enum verdict text_came(struct search_run *r)
+{
+	struct op *op = r->cmd->op;
+	struct span bytes;
+
+	if (op->rc != ERR_OK || op_bytes(op)->n == 0)
+		return unreadable(r);
+	bytes = buf_span(op_bytes(op));
+	text_feed(&r->text, r->done, bytes);
+	r->done += bytes.n;
+	if (r->done < r->subject.summary.size)
+		return read_text(r);
+	text_finish(&r->text);
+	r->subject.has_text = true;
+	return settled(r);
+}
+
+/* Asks with the view alone; collects those that it does not decide. */
+static enum ahead_fill fill(struct ahead *ahead, struct ahead_batch *b,
+			    const struct want **want)
+{
+	struct search_run *r = ahead->arg;
+	struct selected *sel = r->sel;
+	struct view_msg m[64];
+	size_t n;
+
+	*want = &r->want;
+	for (size_t walked = 0; walked < WALKED_A_TURN; walked += n) {
+		if (r->seq > view_count(sel->view))
+			return AHEAD_OVER;
+		if (b->n + 64 > AHEAD_BATCH)
+			return AHEAD_MORE;
+		n = view_walk(sel->view, r->seq, m, 64);
+		for (size_t i = 0; i < n; i++) {
+			struct subject s = { .seq = r->seq + (uint32_t)i, .msg = m[i] };
+			enum answer a;
+
+			if (sel->told != sel->view)
+				selected_message(sel, m[i].uid, &s.seq, &s.msg);
+			a = search_ask(r->search, &s);
+			if (a == ANSWER_YES)
+				hit(r, &s.msg);
+			else if (a == ANSWER_MAYBE)
+				b->at[b->n++] = (struct ahead_message){ s.seq, s.msg };
+		}
+		r->seq += (uint32_t)n;
+	}
+	return AHEAD_LATER;
+}
+
+/* Of the header what the keys look into; all of it when texts are looked for. */
+static void set_want(struct search_run *r)
+{
+	r->want.what = WANT_SUMMARY;
+	if (r->search->texts || r->search->n_names)
+		r->want.what |= WANT_HEADER;
+	if (!r->search->texts) {
+		r->want.names = r->search->names;
+		r->want.n_names = r->search->n_names;
+	}
+}
+
+/* The message in hand, with its summary. One without is passed over. */
+static enum answer ask(struct search_run *r)
+{
+	const struct ahead_message *m = ahead_message(&r->ahead);
+	const struct gathered_message *c = ahead_content(&r->ahead);
+
+	r->subject = (struct subject){ .seq = m->seq, .msg = m->msg };
+	if (!c || !c->has_summary)
+		return ANSWER_NO;
+	r->subject.summary = c->summary;
+	r->subject.has_summary = true;
+	r->subject.has_fields = c->has_fields;
+	return search_ask(r->search, &r->subject);
+}
+
+static enum verdict go_on(struct search_run *r)
+{
+	struct ahead *a = &r->ahead;
+
+	for (int n = 0; n < ASKED_A_TURN; n++) {
+		if (!a->first || a->at == a->first->n) {
+			enum verdict v = ahead_next(a);
+
+			if (v != CMD_DONE || !a->first)
+				return v;
+		}
+		if (a->first->rc != ERR_OK)
+			return reply_no(r->cmd, "UNAVAILABLE",
+					"The messages could not be read.");
+		switch (ask(r)) {
+		case ANSWER_MAYBE: return look_inside(r);
+		case ANSWER_YES: hit(r, &r->subject.msg); break;
+		case ANSWER_NO: break;
+		}
+		a->at++;
+	}
+	return cmd_yield(r->cmd, r->step + NEXT);
+}
+
+static void run_done(void *arg)
+{
+	struct search_run *r = arg;
+
+	numset_done(&r->hits);
+	buf_done(&r->header);
+}
+
+enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
+{
+	r->cmd = cmd;
+	arena_defer(cmd->arena, run_done, r);
+	switch (search_compile(cmd->arena, r->sel, r->program, &r->search)) {
+	case ERR_OK: break;
+	case ERR_LIMIT:
+		return reply_no(cmd, "LIMIT",
+				"These are too many texts to look for at once.");
+	case ERR_NOCHARSET:
+		return reply_no(cmd, "BADCHARSET (US-ASCII UTF-8)",
+				"That charset is not known here.");
+	default:
+		return reply_bad(
+		    cmd, "A message number is above the last one, or a text is not in "
+			 "its charset.");
+	}
+	r->seq = 1;
+	set_want(r);
+	ahead_begin(&r->ahead, cmd, r->step + NEXT, fill, r);
+	return go_on(r);
+}
+
+enum verdict search_run_go_on(struct search_run *r)
+{
+	switch (r->cmd->step - r->step) {
+	case HEADER: return header_came(r);
+	case TEXT: return text_came(r);
+	default: return go_on(r);
+	}
+}
