@@ -94,6 +94,9 @@ static void account_free(struct account *a)
 	assert(!a->mailboxes && !a->watches && !a->views);
 	tree_unref(a->head_names);
 	tree_unref(a->names);
+	attr_set_unref(a->head_attrs);
+	attr_set_unref(a->attrs);
+	attr_log_free(a->attr_log);
 	pthread_mutex_destroy(&a->lock);
 	free((char *)a->name.p);
 	free(a);
@@ -274,6 +277,8 @@ void account_drop_head(struct account *a)
 	} while (dropped);
 	tree_unref(a->head_names);
 	a->head_names = NULL;
+	attr_set_unref(a->head_attrs);
+	a->head_attrs = NULL;
 	a->has_head = false;
 }
 

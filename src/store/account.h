@@ -15,6 +15,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "store/attrs_inside.h"
+#include "store/limits.h"
 #include "store/names.h"
 #include "store/store.h"
 #include "store/view_inside.h"
@@ -52,6 +54,7 @@ struct account {
 	bool has_head;
 	struct account_header h;
 	struct tree *head_names;
+	struct attr_set *head_attrs;
 
 	atomic_bool drop_head; /* before the next plan */
 
@@ -59,6 +62,8 @@ struct account {
 	bool is_ready;	      /* something is published */
 	uint64_t modseq;
 	struct tree *names;
+	struct attr_set *attrs;
+	struct attr_log *attr_log;
 	struct mailbox *mailboxes;
 	struct watch *watches;
 	struct view *views; /* all that live */

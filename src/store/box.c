@@ -369,5 +369,5 @@ enum err box_delete(struct box *b)
 	b->c->h.messages -= b->h.exists;
 	b->c->h.bytes -= b->h.bytes;
 	b->is_gone = b->is_dirty = true;
-	return ERR_OK;
+	return change_attrs_drop(b->c, b->number);
 }

@@ -12,6 +12,13 @@ static enum err load_head(struct account *a, struct txn *t)
 		rc = account_header_read(row, &a->h);
 	if (rc == ERR_OK)
 		rc = tree_load(t, &a->head_names);
+	if (rc == ERR_OK) {
+		rc = attr_set_load(t, &a->head_attrs);
+		if (rc != ERR_OK) {
+			tree_unref(a->head_names);
+			a->head_names = NULL;
+		}
+	}
 	a->has_head = rc == ERR_OK;
 	return rc;
 }
@@ -30,6 +37,8 @@ enum err change_begin(struct change *c, struct txn *t, struct store_op *op)
 							.next_number = 1,
 							.made = op->now_s };
 			c->names = tree_empty();
+			c->attrs = attr_set_empty();
+			c->attrs_changed = true;
 			return ERR_OK;
 		}
 		if (rc != ERR_OK)
@@ -37,6 +46,7 @@ enum err change_begin(struct change *c, struct txn *t, struct store_op *op)
 	}
 	c->h = a->h;
 	c->names = tree_ref(a->head_names);
+	c->attrs = attr_set_ref(a->head_attrs);
 	return ERR_OK;
 }
 
@@ -81,6 +91,7 @@ void change_done(struct change *c)
 		box_free(b);
 	}
 	tree_unref(c->names);
+	attr_set_unref(c->attrs);
 	free(c->bodies);
 }
 
@@ -252,6 +263,11 @@ static void install(struct change *c)
 		a->head_names = tree_ref(c->names);
 		o->names = tree_ref(c->names);
 	}
+	if (c->attrs_changed) {
+		attr_set_unref(a->head_attrs);
+		a->head_attrs = attr_set_ref(c->attrs);
+		o->attrs = attr_set_ref(c->attrs);
+	}
 	o->modseq = c->h.modseq;
 	o->drops = c->h.drops;
 	o->doomed = c->h.doomed;
@@ -261,7 +277,7 @@ static void install(struct change *c)
 enum err change_finish(struct change *c)
 {
 	enum err rc = ERR_OK;
-	if (c->names_changed)
+	if (c->names_changed || c->attrs_changed)
 		rc = change_modseq(c); /* watchers of the names hear of it */
 	for (struct box *b = c->boxes; b && rc == ERR_OK; b = b->next)
 		rc = write_box(b);

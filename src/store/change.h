@@ -45,6 +45,8 @@ struct change {
 	bool is_dirty;	    /* the account's header */
 	struct tree *names; /* a reference: the head's, or the edited one */
 	bool names_changed;
+	struct attr_set *attrs; /* as names */
+	bool attrs_changed;
 	bool is_new; /* the account has no rows yet */
 	struct box *boxes;
 	struct body_delta *bodies;
@@ -60,6 +62,11 @@ void change_done(struct change *c);
 enum err change_modseq(struct change *c);
 /* A number never used before. ERR_LIMIT. */
 enum err change_number(struct change *c, uint32_t *ret);
+
+/* Replaces the attributes that are kept in memory; takes over the reference. */
+void change_attrs(struct change *c, struct attr_set *now);
+/* Those of a deleted mailbox go, the others of it are swept. */
+enum err change_attrs_drop(struct change *c, uint32_t mailbox);
 
 /* The mailbox of that number; owned by the change. ERR_NOENT. */
 enum err change_box(struct change *c, uint32_t number, struct box **ret);

@@ -147,7 +147,8 @@ static bool stray_row(void *arg, struct span key, struct span value)
 static enum err check_strays(struct check *c)
 {
 	static const enum key_kind kinds[] = { KEY_MAILBOX, KEY_CHUNK, KEY_INFO,
-					       KEY_KEYWORDS, KEY_VANISHED };
+					       KEY_KEYWORDS, KEY_VANISHED,
+					       KEY_ATTR_NOW, KEY_ATTR };
 	struct strays s = { .c = c };
 	enum err rc = check_scan(c, KEY_DOOMED, 0, doomed_row, &s);
 	if (s.n_doomed != c->h.doomed)
@@ -161,12 +162,26 @@ static enum err check_strays(struct check *c)
 			add_number(&s, c->names->at[i].mailbox);
 	if (s.n > 0)
 		qsort(s.number, s.n, sizeof *s.number, by_number);
-	for (unsigned i = 0; i < 5 && rc == ERR_OK; i++) {
+	for (unsigned i = 0; i < 7 && rc == ERR_OK; i++) {
 		s.last = 0;
 		rc = check_scan(c, kinds[i], 0, stray_row, &s);
 	}
 	free(s.number);
 	return rc;
+}
+
+static bool attr_row(void *arg, struct span key, struct span value)
+{
+	struct check *c = arg;
+	struct attr_key k;
+	uint64_t modseq;
+	struct span text;
+	if (!attr_row_key_read(key, &k) || !attr_row_read(value, &modseq, &text))
+		check_say(c, "an attribute of mailbox %u is damaged", number_of(key));
+	else if (modseq > c->h.modseq)
+		check_say(c, "an attribute of mailbox %u is newer than the account",
+			  k.mailbox);
+	return true;
 }
 
 /* ---- accounts ---- */
@@ -199,6 +214,10 @@ static enum err check_rows(struct check *c)
 		    (unsigned long long)c->h.messages, (unsigned long long)c->h.bytes);
 	if (rc == ERR_OK)
 		rc = check_strays(c);
+	if (rc == ERR_OK)
+		rc = check_scan(c, KEY_ATTR_NOW, 0, attr_row, c);
+	if (rc == ERR_OK)
+		rc = check_scan(c, KEY_ATTR, 0, attr_row, c);
 	if (rc == ERR_OK)
 		rc = check_bodies(c);
 	return rc;

@@ -16,4 +16,11 @@
 #define STORE_REAP_BODIES    64	    /* unheld bodies that wait before a sweep starts */
 #define STORE_REAP_STEP	     4096   /* bodies or messages of one sweep's commit */
 
+#define STORE_ATTR_USER_BYTES 255    /* of an attribute's user */
+#define STORE_ATTR_NAME_BYTES 1024   /* of its name */
+#define STORE_ATTR_BYTES      (1 << 20) /* of its value */
+#define STORE_ATTRS_NOW	      16384  /* attributes of an account kept in memory */
+#define STORE_ATTRS_NOW_BYTES (2 << 20) /* of them */
+#define STORE_ATTR_CHANGES    64     /* remembered for who asks what changed */
+
 #endif

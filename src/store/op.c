@@ -19,6 +19,8 @@ static void news_done(struct store_op *o)
 	o->n_news = 0;
 	tree_unref(o->names);
 	o->names = NULL;
+	attr_set_unref(o->attrs);
+	o->attrs = NULL;
 }
 
 void op_reset(struct store_op *o)
@@ -103,6 +105,13 @@ static void publish_news(struct account *a, struct store_op *o)
 		a->names = o->names;
 		o->names = old;
 	}
+	if (o->attrs) {
+		struct attr_set *old = a->attrs;
+		a->attrs = o->attrs;
+		o->attrs = old;
+	}
+	for (size_t i = 0; i < o->n_attr_edits; i++)
+		attr_log_add(&a->attr_log, &o->attr_edits[i], o->modseq);
 }
 
 static void op_publish(struct engine_op *e)

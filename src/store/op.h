@@ -37,6 +37,9 @@ struct store_op {
 	struct news *news;
 	size_t n_news;
 	struct tree *names;
+	struct attr_set *attrs;
+	struct attr_key *attr_edits; /* what it changed, for the log; not its own */
+	size_t n_attr_edits;
 	uint64_t modseq, drops;
 	uint32_t doomed;
 

@@ -100,8 +100,8 @@ static enum err sweep_mailbox(struct reap *r)
 	if (rc != ERR_OK || r->box.number == 0)
 		return rc;
 	static const enum key_kind kinds[] = { KEY_INFO, KEY_CHUNK, KEY_KEYWORDS,
-					       KEY_VANISHED };
-	for (unsigned i = 0; i < 4 && rc == ERR_OK && r->left > 0; i++) {
+					       KEY_VANISHED, KEY_ATTR };
+	for (unsigned i = 0; i < 5 && rc == ERR_OK && r->left > 0; i++) {
 		lo = key_of_mailbox(kinds[i], r->box.number);
 		hi = key_after(&lo);
 		rc = txn_scan(c->t, key_span(&lo), key_span(&hi),

@@ -79,6 +79,7 @@ struct open_op {
 	struct store_op o;
 	struct name_op name;
 	struct tree *names; /* as loaded; a reference */
+	struct attr_set *attrs; /* the same */
 };
 
 static enum err open_plan(struct store_op *o, struct change *c)
@@ -88,6 +89,8 @@ static enum err open_plan(struct store_op *o, struct change *c)
 	enum err rc = c->is_new ? names_create(c, SPAN("INBOX"), 0, &number) : ERR_OK;
 	tree_unref(x->names);
 	x->names = tree_ref(c->names);
+	attr_set_unref(x->attrs);
+	x->attrs = attr_set_ref(c->attrs);
 	o->modseq = c->h.modseq;
 	o->drops = c->h.drops;
 	o->doomed = c->h.doomed;
@@ -102,6 +105,7 @@ static void open_ready(struct store_op *o)
 	pthread_mutex_lock(&a->lock);
 	if (!a->is_ready) {
 		a->names = tree_ref(x->names);
+		a->attrs = attr_set_ref(x->attrs);
 		a->modseq = o->modseq;
 		a->drops = o->drops;
 		a->doomed = o->doomed;
@@ -113,7 +117,9 @@ static void open_ready(struct store_op *o)
 
 static void open_free(struct store_op *o)
 {
-	tree_unref(((struct open_op *)(void *)o)->names);
+	struct open_op *x = (struct open_op *)(void *)o;
+	tree_unref(x->names);
+	attr_set_unref(x->attrs);
 }
 
 static void ignore(struct op *op, void *owner)
