@@ -37,7 +37,8 @@ static void convert(struct span name, struct span in, bool is_cut, struct buf *o
 static void check_match(struct span text, const uint8_t *data, size_t size)
 {
 	struct arena *a = arena_new(NULL);
-	struct match_needle *n = match_needle_new(a, span_of(data, size < 3 ? size : 3));
+	struct match_needle *n = match_needle_new(a, comparator_default(),
+						  span_of(data, size < 3 ? size : 3));
 	struct match m = { 0 };
 	bool found = match_text(n, text);
 

@@ -1,85 +1,37 @@
-/* i;unicode-casemap substring search (RFC 5051 section 2). */
+/* Substring search under a comparator (RFC 4790 section 4.2.3, RFC 5051 section 2). */
 #include "mail/match.h"
-
-#include <unicase.h>
-#include <uninorm.h>
 
 #include "mail/charset.h"
 #include "mail/header.h"
 #include "mail/utf8.h"
 #include "mail/words.h"
 
-#define STEP		16384 /* bytes folded at a time: bounds the window */
-#define DECOMPOSE_DEPTH 16    /* UnicodeData.txt needs 4 */
-#define PLAIN_MAX	512   /* of a header value that is matched where it lies */
+#define STEP	  16384 /* bytes folded at a time: bounds the window */
+#define PLAIN_MAX 512	/* of a header value that is matched where it lies */
 
 struct match_needle {
+	const struct comparator *comparator;
 	struct span folded;
 };
 
-static void decompose(uint32_t cp, int depth, struct buf *out)
-{
-	ucs4_t into[UC_DECOMPOSITION_MAX_LENGTH];
-	int tag;
-	int n = depth > 0 ? uc_decomposition(cp, &tag, into) : -1;
-
-	if (n < 0) {
-		utf8_put(out, cp);
-		return;
-	}
-	for (int i = 0; i < n; i++)
-		decompose(into[i], depth - 1, out);
-}
-
-static void fold_ascii(struct span s, struct buf *out)
-{
-	char *restrict to = buf_room(out, s.n);
-	const char *restrict from = s.p;
-
-	for (size_t i = 0; i < s.n; i++)
-		to[i] = (char)(from[i] ^ ((unsigned char)(from[i] - 'a') < 26) << 5);
-	buf_added(out, s.n);
-}
-
-/* Appends the folded whole characters; returns how many bytes of a cut one are left. */
-static size_t fold(struct span s, struct buf *out)
-{
-	while (s.n > 0) {
-		uint32_t cp;
-		size_t ascii = utf8_ascii_bytes(s);
-		int n;
-
-		if (ascii > 0)
-			fold_ascii(span_sub(s, 0, ascii), out);
-		s = span_sub(s, ascii, s.n);
-		if (s.n == 0)
-			break;
-		n = utf8_take(s, &cp);
-		if (n == 0)
-			return s.n;
-		if (n == UTF8_BAD)
-			buf_puts(out, UTF8_REPLACEMENT);
-		else
-			decompose(uc_totitle(cp), DECOMPOSE_DEPTH, out);
-		s = span_sub(s, n == UTF8_BAD ? 1 : (size_t)n, s.n);
-	}
-	return 0;
-}
-
 void match_fold(struct span utf8, struct buf *out)
 {
-	size_t cut = fold(utf8, out);
+	size_t cut = comparator_fold(comparator_default(), utf8, out);
 
 	while (cut-- > 0)
 		buf_puts(out, UTF8_REPLACEMENT);
 }
 
-struct match_needle *match_needle_new(struct arena *a, struct span utf8)
+struct match_needle *match_needle_new(struct arena *a, const struct comparator *c,
+				      struct span utf8)
 {
 	struct match_needle *needle = ARENA_NEW(a, struct match_needle);
 	struct buf folded = { 0 };
+	size_t cut = comparator_fold(c, utf8, &folded);
 
-	match_fold(utf8, &folded);
+	while (cut-- > 0)
+		buf_puts(&folded, UTF8_REPLACEMENT);
+	needle->comparator = c;
 	needle->folded = arena_dup(a, buf_span(&folded));
 	buf_done(&folded);
 	return needle;
@@ -107,17 +59,18 @@ static void look(struct match *m)
 
 static void feed_step(struct match *m, struct span s)
 {
+	const struct comparator *c = m->needle->comparator;
 	size_t cut;
 
 	while (m->n_partial > 0 && s.n > 0) {
 		m->partial[m->n_partial++] = s.p[0];
 		s = span_sub(s, 1, s.n);
-		cut = fold(span_of(m->partial, m->n_partial), &m->window);
+		cut = comparator_fold(c, span_of(m->partial, m->n_partial), &m->window);
 		memmove(m->partial, m->partial + m->n_partial - cut, cut);
 		m->n_partial = (unsigned char)cut;
 	}
 	if (s.n > 0) {
-		cut = fold(s, &m->window);
+		cut = comparator_fold(c, s, &m->window);
 		memcpy(m->partial, s.p + s.n - cut, cut);
 		m->n_partial = (unsigned char)cut;
 	}
@@ -171,9 +124,7 @@ static bool match_plain(const struct match_needle *needle, struct span value)
 {
 	char folded[PLAIN_MAX];
 
-	for (size_t i = 0; i < value.n; i++)
-		folded[i] = (char)(value.p[i] ^ ((unsigned char)(value.p[i] - 'a') < 26)
-						    << 5);
+	comparator_fold_ascii(needle->comparator, value, folded);
 	return memmem(folded, value.n, needle->folded.p, needle->folded.n) != NULL;
 }
 

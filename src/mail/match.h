@@ -1,8 +1,8 @@
 /*
- * Substring search under i;unicode-casemap (RFC 5051): each character in its title
- * case, then fully decomposed, compared as UTF-8 bytes. Bytes that are not
- * UTF-8 count as U+FFFD (RFC 5051 would compare such a string as octets; mail
- * text with one bad byte is to be found all the same).
+ * Substring search under a comparator (mail/comparator.h). With i;unicode-casemap bytes
+ * that are not UTF-8 count as U+FFFD: RFC 5051 would compare such a string as octets, and
+ * so misses nothing that is found there; mail text with one bad byte is to be found all
+ * the same.
  */
 #ifndef MAIL_MATCH_H
 #define MAIL_MATCH_H
@@ -10,13 +10,18 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "mail/coding.h"
+#include "mail/comparator.h"
 
 struct match_needle;
 
 /* Prepares a search text (UTF-8). An empty one is found in everything. Lives in `a`. */
-struct match_needle *match_needle_new(struct arena *a, struct span utf8);
+struct match_needle *match_needle_new(struct arena *a, const struct comparator *c,
+				      struct span utf8);
 
-/* Appends the prepared form of `utf8`: equal forms are equal under the collation. */
+/*
+ * Appends the prepared form of `utf8` under i;unicode-casemap. What is found under any
+ * comparator is found in these forms as well: an index of them only narrows.
+ */
 void match_fold(struct span utf8, struct buf *out);
 
 /* One search through a text that comes in pieces cut anywhere. `{0}` before begin. */

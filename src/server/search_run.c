@@ -4,6 +4,7 @@
  */
 #include "server/search_run.h"
 
+#include "server/collation.h"
 #include "server/reply.h"
 
 enum { NEXT, HEADER, TEXT };
@@ -205,7 +206,8 @@ enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
 {
 	r->cmd = cmd;
 	arena_defer(cmd->arena, run_done, r);
-	switch (search_compile(cmd->arena, r->sel, r->program, &r->search)) {
+	switch (search_compile(cmd->arena, r->sel, collation_of(cmd->session), r->program,
+			       &r->search)) {
 	case ERR_OK: break;
 	case ERR_LIMIT:
 		return reply_no(cmd, "LIMIT",

@@ -69,7 +69,7 @@ static enum err compile_text(struct search *s, struct term *t, struct span chars
 		s->names[s->n_names++] = t->header_name;
 	rc = to_utf8(s->arena, charset, is_header ? n->u.header.text : n->u.text, &text);
 	if (rc == ERR_OK)
-		t->needle = match_needle_new(s->arena, text);
+		t->needle = match_needle_new(s->arena, s->comparator, text);
 	return rc;
 }
 
@@ -120,6 +120,7 @@ static enum err compile(struct search *s, const struct search_node *n,
 }
 
 enum err search_compile(struct arena *a, struct selected *sel,
+			const struct comparator *comparator,
 			const struct search_program *p, struct search **ret)
 {
 	struct search *s = ARENA_NEW(a, struct search);
@@ -128,6 +129,7 @@ enum err search_compile(struct arena *a, struct selected *sel,
 	s->arena = a;
 	s->selected = sel;
 	s->now = clock_wall_s();
+	s->comparator = comparator;
 	s->needs = p->needs;
 	s->names = arena_array(a, SEARCH_TEXTS_MAX, sizeof *s->names);
 	if (p->charset.p && !charset_known(p->charset))

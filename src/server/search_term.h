@@ -32,6 +32,7 @@ struct search {
 	struct arena *arena;
 	int64_t now; /* seconds since 1970: when it was made (RFC 5032) */
 	struct selected *selected;
+	const struct comparator *comparator; /* of texts (server/collation.h) */
 	struct term *root;
 	struct term *texts;
 	unsigned n_texts;   /* keys with a text */
@@ -57,6 +58,7 @@ struct subject {
  */
 #define SEARCH_TEXTS_MAX 128 /* each is looked for in every message */
 enum err search_compile(struct arena *a, struct selected *sel,
+			const struct comparator *comparator,
 			const struct search_program *p, struct search **ret);
 enum answer search_ask(const struct search *s, const struct subject *m);
 

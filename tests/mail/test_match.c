@@ -6,7 +6,8 @@
 static bool finds(const char *needle, const char *text)
 {
 	struct arena *a = arena_new(NULL);
-	struct match_needle *n = match_needle_new(a, span_str(needle));
+	struct match_needle *n = match_needle_new(a, comparator_default(),
+						  span_str(needle));
 	struct match m = { 0 };
 	bool found = match_text(n, span_str(text));
 
@@ -61,7 +62,8 @@ static void bad_bytes_do_not_hide_the_rest(void **state)
 static void a_match_across_windows_is_found(void **state)
 {
 	struct arena *a = arena_new(NULL);
-	struct match_needle *n = match_needle_new(a, SPAN("needle"));
+	struct match_needle *n = match_needle_new(a, comparator_default(),
+						  SPAN("needle"));
 	struct match m = { 0 };
 	struct buf hay = { 0 };
 
@@ -86,18 +88,23 @@ static void header_values_are_decoded_and_unfolded(void **state)
 	    "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n =?utf-8?Q?_an_alle?=\r\n"
 	    "Subject: second\r\nX: y\r\n\r\n");
 
-	assert_true(match_header_field(match_needle_new(a, SPAN("\xc3\x9f"
-								"e an")),
+	assert_true(match_header_field(match_needle_new(a, comparator_default(),
+							SPAN("\xc3\x9f"
+							     "e an")),
 				       block, SPAN("subject")));
-	assert_true(match_header_field(match_needle_new(a, SPAN("SECOND")), block,
-				       SPAN("Subject")));
-	assert_false(
-	    match_header_field(match_needle_new(a, SPAN("y")), block, SPAN("subject")));
-	/* an empty string asks for the field itself */
-	assert_true(match_header_field(match_needle_new(a, SPAN("")), block, SPAN("X")));
-	assert_false(match_header_field(match_needle_new(a, SPAN("")), block, SPAN("Z")));
 	assert_true(
-	    match_header_value(match_needle_new(a, SPAN("a b")), SPAN(" A\r\n B")));
+	    match_header_field(match_needle_new(a, comparator_default(), SPAN("SECOND")),
+			       block, SPAN("Subject")));
+	assert_false(
+	    match_header_field(match_needle_new(a, comparator_default(), SPAN("y")),
+			       block, SPAN("subject")));
+	/* an empty string asks for the field itself */
+	assert_true(match_header_field(
+	    match_needle_new(a, comparator_default(), SPAN("")), block, SPAN("X")));
+	assert_false(match_header_field(
+	    match_needle_new(a, comparator_default(), SPAN("")), block, SPAN("Z")));
+	assert_true(match_header_value(
+	    match_needle_new(a, comparator_default(), SPAN("a b")), SPAN(" A\r\n B")));
 	arena_free(a);
 }
 
@@ -105,8 +112,9 @@ static bool body_has(const char *needle, enum coding coding, const char *charset
 		     const char *raw)
 {
 	struct arena *a = arena_new(NULL);
-	struct match_body *b = match_body_new(match_needle_new(a, span_str(needle)),
-					      coding, span_str(charset));
+	struct match_body *b =
+	    match_body_new(match_needle_new(a, comparator_default(), span_str(needle)),
+			   coding, span_str(charset));
 	bool found;
 
 	for (size_t i = 0; raw[i]; i++)
