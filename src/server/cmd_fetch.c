@@ -65,9 +65,7 @@ static void begin_message(struct cmd *cmd)
 	st->summary = st->content && st->content->has_summary ? &st->content->summary
 							      : NULL;
 	line_begin(&st->line);
-	buf_puts(&st->line, "* ");
-	buf_put_u64(&st->line, st->message->seq);
-	buf_puts(&st->line, " FETCH (");
+	report_fetch_begin(cmd, &st->line, st->message->seq, st->message->msg.uid);
 	st->is_first = true;
 	st->is_out = false;
 	st->item = 0;

@@ -5,12 +5,61 @@
 #include "server/report.h"
 #include "server/selected.h"
 
-enum { PARSE, ANSWER };
+enum { PARSE, ANSWER, PARAMS };
 
 struct select_state {
 	struct span path;
 	bool read_only;
+	struct given {
+		const struct select_param *param;
+		void *state;
+	} *given;
+	size_t n_given, at_given;
 };
+
+static const struct select_param *find_param(struct span name)
+{
+	for (size_t i = 0; server_extensions[i]; i++) {
+		const struct select_param *p = server_extensions[i]->select_params;
+
+		for (; p && p->name; p++)
+			if (span_ieq(span_str(p->name), name))
+				return p;
+	}
+	return NULL;
+}
+
+/* select-params (RFC 4466 section 2.1). False: the reply is set. */
+static bool read_params(struct cmd *cmd)
+{
+	struct select_state *st = cmd->state;
+	struct wire_params params = { 0 };
+
+	if (cursor_try_sp(&cmd->cur))
+		cursor_params(&cmd->cur, &params);
+	if (!cursor_end(&cmd->cur)) {
+		reply_syntax(cmd);
+		return false;
+	}
+	st->given = arena_array(cmd->arena, params.n, sizeof *st->given);
+	for (size_t i = 0; i < params.n; i++) {
+		struct given *g = &st->given[st->n_given++];
+
+		g->param = find_param(params.v[i].name);
+		if (!g->param) {
+			reply_bad(cmd, "That parameter is not known here.");
+			return false;
+		}
+		for (size_t k = 0; k < i; k++)
+			if (st->given[k].param == g->param) {
+				reply_bad(cmd, "A parameter was given twice.");
+				return false;
+			}
+		if (g->param->read && !g->param->read(cmd, params.v[i].value, &g->state))
+			return false;
+	}
+	return true;
+}
 
 /* \Recent is for the first session that is told, and never for EXAMINE to take (RFC
  * 3501 2.3.2). */
@@ -22,6 +71,26 @@ static void claim_recent(struct selected *sel)
 	for (uint32_t seq = view_seq_from(sel->view, first);
 	     seq && seq <= view_count(sel->view); seq++)
 		numset_add(&sel->recent, view_get(sel->view, seq).uid);
+}
+
+/* What the parameters have to say, then the end. */
+static enum verdict params(struct cmd *cmd)
+{
+	struct select_state *st = cmd->state;
+
+	for (; st->at_given < st->n_given; st->at_given++) {
+		struct given *g = &st->given[st->at_given];
+		enum verdict v;
+
+		if (!g->param->selected)
+			continue;
+		cmd->step = PARAMS;
+		v = g->param->selected(cmd, g->state);
+		if (v != CMD_DONE)
+			return v;
+	}
+	return st->read_only ? reply_ok(cmd, "READ-ONLY", "EXAMINE completed.")
+			     : reply_ok(cmd, "READ-WRITE", "SELECT completed.");
 }
 
 /* Takes the reference. */
@@ -44,8 +113,7 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 	untagged(cmd, "OK [UIDNEXT %u] Next UID.", view_uidnext(sel->view));
 	if (session_is_rev2(s))
 		list_line_selected(cmd, st->path);
-	return st->read_only ? reply_ok(cmd, "READ-ONLY", "EXAMINE completed.")
-			     : reply_ok(cmd, "READ-WRITE", "SELECT completed.");
+	return params(cmd);
 }
 
 static enum verdict opened(struct cmd *cmd)
@@ -62,12 +130,16 @@ static enum verdict run(struct cmd *cmd, bool read_only)
 
 	if (cmd->step == ANSWER)
 		return opened(cmd);
+	if (cmd->step == PARAMS)
+		return params(cmd);
 	st = cmd->state = ARENA_NEW(cmd->arena, struct select_state);
 	st->read_only = read_only;
 	cursor_sp(&cmd->cur);
 	st->path = mailbox_name(cmd);
-	if (!cursor_end(&cmd->cur))
+	if (cmd->cur.bad)
 		return reply_syntax(cmd);
+	if (!read_params(cmd))
+		return CMD_DONE;
 	/* Whatever comes of it, the former mailbox is closed (RFC 9051 section 6.3.2). */
 	if (cmd->session->selected) {
 		selected_end(cmd->session);

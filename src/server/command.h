@@ -110,6 +110,23 @@ struct buf *cmd_out(struct cmd *cmd);
 /* What this client may be sent: UTF-8 in quoted strings, literal8 (wire/emit.h). */
 struct emit_mode cmd_mode(const struct cmd *cmd);
 
+/* A parameter of SELECT and EXAMINE (RFC 4466 section 2.1). */
+struct select_param {
+	const char *name;
+	/*
+	 * Before anything is done. `value` as written, p NULL: none. May leave a state of its
+	 * own. False: BAD, with the reply set (reply_bad), and the mailbox is not left.
+	 */
+	bool (*read)(struct cmd *, struct span value, void **ret_state);
+	/*
+	 * When all lines of the newly selected mailbox but the tagged one are out. CMD_DONE;
+	 * or `return cmd_wait(cmd, cmd->step, op)`: called again then. NULL: nothing to do.
+	 */
+	enum verdict (*selected)(struct cmd *, void *state);
+};
+
+struct view;
+
 struct extension {
 	const char *name;  /* for the table of support: "IDLE" */
 	const char *rfc;   /* "RFC 2177"; NULL: not a row of the table */
@@ -124,6 +141,13 @@ struct extension {
 	unsigned enable_bit;		/* enum enabled */
 	const struct command *commands; /* ends with { 0 } */
 	size_t slot_bytes;		/* of its state in a session (session_slot) */
+	const struct select_param *select_params; /* ends with { 0 } */
+	/*
+	 * The client's view of the selected mailbox advances from `old` to `now` (report.h).
+	 * Called before EXPUNGE, EXISTS and FETCH are told (numbers are those of `old`), and
+	 * again with `is_told` behind them. Not while an EXPUNGE is held back.
+	 */
+	void (*on_report)(struct cmd *, struct view *old, struct view *now, bool is_told);
 };
 
 /* Generated from meson.build; ends with NULL. */

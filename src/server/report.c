@@ -82,6 +82,15 @@ static void forget_expunged(struct walk *w)
 	numset_done(&w->expunged);
 }
 
+void report_fetch_begin(struct cmd *cmd, struct buf *out, uint32_t seq, uint32_t uid)
+{
+	bool is_uidonly = session_is_uidonly(cmd->session);
+
+	buf_put(out, SPAN("* "));
+	buf_put_u64(out, is_uidonly ? uid : seq);
+	buf_put(out, is_uidonly ? SPAN(" UIDFETCH (") : SPAN(" FETCH ("));
+}
+
 /* `told_seq`: its number in sel->told. */
 static void tell_message(struct walk *w, uint32_t told_seq, const struct view_msg *m)
 {
@@ -91,9 +100,7 @@ static void tell_message(struct walk *w, uint32_t told_seq, const struct view_ms
 
 	if (!seq)
 		return;
-	buf_put(out, SPAN("* "));
-	buf_put_u64(out, seq);
-	buf_put(out, SPAN(" FETCH ("));
+	report_fetch_begin(w->cmd, out, seq, m->uid);
 	/* RFC 9051 section 6.4.9: an answer to a UID command names the UID; rev2
 	 * clients get it in every such response. */
 	if (w->cmd->uid || session_is_rev2(w->cmd->session)) {
@@ -197,11 +204,18 @@ static void tell_new(struct walk *w, uint32_t old_uidnext)
 		untagged(w->cmd, "%u RECENT", (unsigned)numset_count(&sel->recent));
 }
 
+static void tell_extensions(struct walk *w, struct view *old, bool is_told)
+{
+	for (size_t i = 0; server_extensions[i]; i++)
+		if (server_extensions[i]->on_report)
+			server_extensions[i]->on_report(w->cmd, old, w->now, is_told);
+}
+
 static void report_walk(struct walk *w)
 {
 	struct selected *sel = w->sel;
 	uint32_t old_uidnext = view_uidnext(sel->view);
-	struct view *was_told = view_ref(sel->told);
+	struct view *was_told = view_ref(sel->told), *old = view_ref(sel->view);
 	bool hold;
 
 	view_diff(sel->view, w->now,
@@ -210,6 +224,7 @@ static void report_walk(struct walk *w)
 	w->gone = 0;
 	w->limit = old_uidnext;
 	if (!hold) {
+		tell_extensions(w, old, false);
 		view_diff(sel->view, w->now,
 			  &(struct view_diff){ .expunged = tell_gone, .arg = w });
 		forget_expunged(w);
@@ -220,7 +235,10 @@ static void report_walk(struct walk *w)
 	report_flags(w->cmd, false);
 	view_diff(was_told, w->now,
 		  &(struct view_diff){ .changed = tell_changed, .arg = w });
+	if (!hold)
+		tell_extensions(w, old, true);
 	view_unref(was_told);
+	view_unref(old);
 }
 
 void report(struct cmd *cmd)

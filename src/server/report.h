@@ -21,6 +21,8 @@ struct report_silent {
 /* Into cmd_out(). Uses cmd->may_expunge, cmd->mark (UIDs told in any case),
  * cmd->silent (UIDs whose change is the client's own wish). */
 void report(struct cmd *cmd);
+/* "* 5 FETCH (", or of a client that wants no numbers "* 87 UIDFETCH (" (RFC 9586). */
+void report_fetch_begin(struct cmd *cmd, struct buf *out, uint32_t seq, uint32_t uid);
 /* The FLAGS and PERMANENTFLAGS lines when the mailbox knows new keywords. */
 void report_flags(struct cmd *cmd, bool always);
 

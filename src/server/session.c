@@ -118,19 +118,45 @@ bool session_login(struct session *s, const struct auth_identity *who,
 	return true;
 }
 
+static void **slot_of(const struct session *s, const struct extension *ext)
+{
+	size_t i = 0;
+
+	while (server_extensions[i] != ext)
+		i++;
+	return &s->slots[i];
+}
+
 void *session_slot(struct session *s, const struct extension *ext)
 {
-	for (size_t i = 0; server_extensions[i]; i++) {
-		if (server_extensions[i] != ext)
-			continue;
-		if (!s->slots[i])
-			s->slots[i] = arena_alloc(s->arena, ext->slot_bytes);
-		return s->slots[i];
-	}
-	return NULL;
+	void **slot = slot_of(s, ext);
+
+	if (!*slot)
+		*slot = arena_alloc(s->arena, ext->slot_bytes);
+	return *slot;
+}
+
+void *session_slot_if(const struct session *s, const struct extension *ext)
+{
+	return *slot_of(s, ext);
 }
 
 bool session_is_rev2(const struct session *s)
 {
 	return s->enabled & ENABLED_REV2;
+}
+
+bool session_condstore(const struct session *s)
+{
+	return s->enabled & (ENABLED_CONDSTORE | CONDSTORE_IMPLIED | ENABLED_QRESYNC);
+}
+
+bool session_vanished(const struct session *s)
+{
+	return s->enabled & (ENABLED_QRESYNC | ENABLED_UIDONLY);
+}
+
+bool session_is_uidonly(const struct session *s)
+{
+	return s->enabled & ENABLED_UIDONLY;
 }

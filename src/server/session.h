@@ -12,7 +12,15 @@
 #include "store/store.h"
 
 enum enabled { /* what ENABLE turned on (RFC 5161), or a command implied */
-	       ENABLED_REV2 = 1, /* IMAP4rev2 (RFC 9051 6.3.1) */
+	       ENABLED_REV2 = 1,	/* IMAP4rev2 (RFC 9051 6.3.1) */
+	       ENABLED_CONDSTORE = 2,	/* RFC 7162 */
+	       CONDSTORE_IMPLIED = 4,	/* by STATUS (HIGHESTMODSEQ) and its like */
+	       ENABLED_QRESYNC = 8,	/* RFC 7162 */
+	       ENABLED_UIDONLY = 16,	/* RFC 9586 */
+	       ENABLED_UTF8 = 32,	/* RFC 6855 */
+	       ENABLED_METADATA = 64,	/* RFC 5464 */
+	       ENABLED_METADATA_SERVER = 128,
+	       ENABLED_MAX = 65536, /* the last bit */
 };
 
 struct session {
@@ -45,6 +53,14 @@ bool session_login(struct session *s, const struct auth_identity *who,
 /* State of an extension in this session, zeroed at first use. */
 struct extension;
 void *session_slot(struct session *s, const struct extension *ext);
+/* The same, NULL when it was not used yet. */
+void *session_slot_if(const struct session *s, const struct extension *ext);
 bool session_is_rev2(const struct session *s);
+/* CONDSTORE-aware: FETCH responses carry MODSEQ and UID (RFC 7162 sections 3.1, 3.2.4). */
+bool session_condstore(const struct session *s);
+/* What went is told as VANISHED, not EXPUNGE (RFC 7162 section 3.2.10, RFC 9586). */
+bool session_vanished(const struct session *s);
+/* No message number in either direction (RFC 9586). */
+bool session_is_uidonly(const struct session *s);
 
 #endif
