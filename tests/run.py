@@ -188,10 +188,13 @@ def step_fuzz():
         found.mkdir(parents=True, exist_ok=True)
         argv = [program, f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048",
                 f"-artifact_prefix={found}/", found]
-        seeds = TOP / "fuzz" / "corpus" / name.removeprefix("fuzz_")
+        target = name.removeprefix("fuzz_")
+        seeds = TOP / "fuzz" / "corpus" / target
         argv += [seeds] if seeds.is_dir() else []
-        dictionary = "lmtp.dict" if "lmtp" in name else "imap.dict"
-        argv.insert(1, f"-dict={TOP / 'fuzz' / dictionary}")
+        dictionary = TOP / "fuzz" / f"{target}.dict"
+        if not dictionary.exists():
+            dictionary = TOP / "fuzz" / "imap.dict"
+        argv.insert(1, f"-dict={dictionary}")
         status, text = run(argv, BUILD / "log" / f"{name}.log", timeout=FUZZ_SECONDS + 120)
         count.add(Count(failed=1) if status else Count(passed=1))
         if status:
