@@ -43,7 +43,8 @@ static void set_common(SSL_CTX *c)
 	SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
 	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				   SSL_OP_CIPHER_SERVER_PREFERENCE |
-				   SSL_OP_PRIORITIZE_CHACHA);
+				   SSL_OP_PRIORITIZE_CHACHA |
+				   SSL_OP_CLEANSE_PLAINTEXT); /* records hold passwords */
 	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* forward secrecy and AEAD only (RFC 9325 section 4.2) */
