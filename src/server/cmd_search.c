@@ -14,16 +14,10 @@ struct search_state {
 
 static void print_hits(struct cmd *cmd, const struct numset *uids, struct numset *ret)
 {
-	struct selected *sel = cmd->session->selected;
-	struct numset_iter it = numset_iter(uids);
-	uint32_t uid;
-
-	if (cmd->uid) {
+	if (cmd->uid)
 		numset_copy(ret, uids);
-		return;
-	}
-	while (numset_next(&it, &uid))
-		numset_add(ret, view_seq(sel->view, uid));
+	else
+		view_numbers(cmd->session->selected->view, uids, ret);
 }
 
 static void reply_search(struct cmd *cmd, const struct numset *found)

@@ -194,6 +194,17 @@ static enum verdict go_on(struct search_run *r)
 	return cmd_yield(r->cmd, r->step + NEXT);
 }
 
+/* Flags alone are asked of the whole view at once. False: something else is asked too. */
+static bool match_flags(struct search_run *r)
+{
+	uint64_t mask, value;
+
+	if (r->sel->told != r->sel->view || !search_is_flags(r->search, &mask, &value))
+		return false;
+	view_match_flags(r->sel->view, mask, value, &r->hits);
+	return true;
+}
+
 static void run_done(void *arg)
 {
 	struct search_run *r = arg;
@@ -220,6 +231,8 @@ enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
 		    cmd, "A message number is above the last one, or a text is not in "
 			 "its charset.");
 	}
+	if (match_flags(r))
+		return CMD_DONE;
 	r->seq = 1;
 	set_want(r);
 	ahead_begin(&r->ahead, cmd, r->step + NEXT, fill, r);

@@ -294,3 +294,42 @@ enum answer search_ask(const struct search *s, const struct subject *m)
 {
 	return ask(s, s->root, m);
 }
+
+/* ---- flags alone ---- */
+
+struct flag_test {
+	uint64_t on, off;
+};
+
+static bool add_flag(struct flag_test *f, const struct term *t)
+{
+	const struct search_node *n = t->node;
+
+	switch (n->key) {
+	case SEARCH_ALL: return true;
+	case SEARCH_FLAG: f->on |= n->u.flag; return n->u.flag != WIRE_RECENT;
+	case SEARCH_UNFLAG: f->off |= n->u.flag; return n->u.flag != WIRE_RECENT;
+	case SEARCH_KEYWORD:
+	case SEARCH_UNKEYWORD:
+		if (t->keyword < 0 || t->keyword >= 56)
+			return false;
+		*(n->key == SEARCH_KEYWORD ? &f->on : &f->off) |= UINT64_C(1)
+								  << (8 + t->keyword);
+		return true;
+	default: return false;
+	}
+}
+
+bool search_is_flags(const struct search *s, uint64_t *ret_mask, uint64_t *ret_value)
+{
+	struct flag_test f = { 0 };
+
+	if (s->root->node->key != SEARCH_AND)
+		return false;
+	for (const struct term *t = s->root->child; t; t = t->next)
+		if (!add_flag(&f, t))
+			return false;
+	*ret_mask = f.on | f.off;
+	*ret_value = f.on;
+	return !(f.on & f.off);
+}

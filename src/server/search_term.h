@@ -62,6 +62,10 @@ enum err search_compile(struct arena *a, struct selected *sel,
 			const struct search_program *p, struct search **ret);
 enum answer search_ask(const struct search *s, const struct subject *m);
 
+/* Whether flags alone decide: a message is found when its flags are `value` in the bits
+ * of `mask`. */
+bool search_is_flags(const struct search *s, uint64_t *ret_mask, uint64_t *ret_value);
+
 /*
  * search_text.c: the bytes of a message, in order, for BODY and TEXT. `summary` is
  * that of the message. After finish each term's is_found holds.

@@ -179,6 +179,65 @@ size_t view_walk(const struct view *v, uint32_t seq, struct view_msg *to, size_t
 	return n;
 }
 
+/* A chunk of which all or none has the flag is told by its counter. */
+static bool is_counted(const struct chunk *c, uint64_t mask, uint64_t value, bool *ret_all)
+{
+	uint32_t with;
+	if (mask == FLAG_SEEN)
+		with = c->n - c->unseen;
+	else if (mask == FLAG_DELETED)
+		with = c->deleted;
+	else
+		return false;
+	*ret_all = with == (value ? c->n : 0);
+	return with == 0 || with == c->n;
+}
+
+static void match_chunk(const struct chunk *c, uint64_t mask, uint64_t value,
+			struct numset *uids)
+{
+	uint32_t first = c->index * CHUNK_UIDS, k = 0;
+	bool is_all = false, is_known = is_counted(c, mask, value, &is_all);
+	if (is_known && !is_all)
+		return;
+	for (uint32_t i = 0; i < CHUNK_UIDS / 64; i++)
+		for (uint64_t left = c->mask[i]; left; left &= left - 1, k++)
+			if (is_all || (c->at[k].flags & mask) == value)
+				numset_add(uids, first + i * 64 +
+						     (uint32_t)__builtin_ctzll(left));
+}
+
+void view_match_flags(const struct view *v, uint64_t mask, uint64_t value,
+		      struct numset *uids)
+{
+	for (uint32_t i = 0; i < v->n_chunks; i++)
+		match_chunk(v->chunk[i], mask, value, uids);
+}
+
+/* How many messages lie before `uid`; `at`, a chunk, only moves up. */
+static uint32_t number_before(const struct view *v, uint64_t uid, uint32_t *at)
+{
+	while (*at < v->n_chunks && v->chunk[*at]->index < uid / CHUNK_UIDS)
+		++*at;
+	if (*at == v->n_chunks)
+		return v->h.exists;
+	uint32_t in_chunk = 0;
+	if (v->chunk[*at]->index == uid / CHUNK_UIDS)
+		in_chunk = mask_rank(v->chunk[*at]->mask, (uint32_t)(uid % CHUNK_UIDS));
+	return v->base[*at] + in_chunk;
+}
+
+void view_numbers(const struct view *v, const struct numset *uids, struct numset *seqs)
+{
+	uint32_t at = uids->n ? view_chunk_from(v, chunk_of(uids->r[0].lo)) : 0;
+	for (size_t i = 0; i < uids->n; i++) {
+		uint32_t lo = number_before(v, uids->r[i].lo, &at);
+		uint32_t hi = number_before(v, (uint64_t)uids->r[i].hi + 1, &at);
+		if (lo < hi)
+			numset_add_range(seqs, lo + 1, hi);
+	}
+}
+
 size_t view_keywords(const struct view *v)
 {
 	return v->keywords->n;

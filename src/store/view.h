@@ -52,6 +52,12 @@ uint32_t view_seq_from(const struct view *v, uint32_t uid); /* first message wit
 /* Fast walk: fills up to `max` from `seq`; returns how many. */
 size_t view_walk(const struct view *v, uint32_t seq, struct view_msg *to, size_t max);
 
+/* Adds the UIDs of the messages whose flags are `value` in the bits of `mask`. */
+void view_match_flags(const struct view *v, uint64_t mask, uint64_t value,
+		      struct numset *uids);
+/* Adds the numbers of the messages that the UIDs name; others are passed over. */
+void view_numbers(const struct view *v, const struct numset *uids, struct numset *seqs);
+
 /* Keywords known to this mailbox, in the order of their numbers. */
 size_t view_keywords(const struct view *v);
 struct span view_keyword(const struct view *v, size_t k); /* lives as long as the view */

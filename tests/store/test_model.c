@@ -119,6 +119,28 @@ static void learn_new(struct client *c, const struct view *now)
 	}
 }
 
+static void check_matches(const struct view *v, uint64_t mask, uint64_t value)
+{
+	struct numset uids = { 0 }, seqs = { 0 }, found_uids = { 0 }, found_seqs = { 0 };
+
+	for (uint32_t i = 1; i <= view_count(v); i++) {
+		struct view_msg m = view_get(v, i);
+
+		if ((m.flags & mask) != value)
+			continue;
+		numset_add(&uids, m.uid);
+		numset_add(&seqs, i);
+	}
+	view_match_flags(v, mask, value, &found_uids);
+	assert_true(numset_equal(&found_uids, &uids));
+	view_numbers(v, &found_uids, &found_seqs);
+	assert_true(numset_equal(&found_seqs, &seqs));
+	numset_done(&uids);
+	numset_done(&seqs);
+	numset_done(&found_uids);
+	numset_done(&found_seqs);
+}
+
 /* The client walks to the newest view, and then knows what the model has. */
 static void poll_client(struct model *t, struct client *c, struct box *b)
 {
@@ -157,6 +179,10 @@ static void poll_client(struct model *t, struct client *c, struct box *b)
 	}
 	assert_int_equal(view_unseen(now), unseen);
 	assert_int_equal(view_deleted(now), deleted);
+	check_matches(now, FLAG_SEEN, 0);
+	check_matches(now, FLAG_SEEN | FLAG_FLAGGED, FLAG_SEEN);
+	check_matches(now, FLAG_DELETED, FLAG_DELETED);
+	check_matches(now, 0, 0);
 }
 
 /* ---- operations ---- */
