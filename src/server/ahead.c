@@ -28,9 +28,11 @@ static void all_done(void *arg)
 void ahead_begin(struct ahead *a, struct cmd *cmd, int step,
 		 enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 					 const struct want **),
-		 void *arg)
+		 void *arg, struct account *account)
 {
-	*a = (struct ahead){ .cmd = cmd, .step = step, .fill = fill, .arg = arg };
+	*a = (struct ahead){
+		.cmd = cmd, .step = step, .fill = fill, .arg = arg, .account = account
+	};
 	arena_defer(cmd->arena, all_done, a);
 }
 
@@ -51,13 +53,13 @@ static void batch_came(struct op *op, void *owner)
 
 static void ask(struct ahead_batch *b, const struct want *want)
 {
-	struct cmd *cmd = b->ahead->cmd;
-	struct op_to to = { cmd->conn->home->home, batch_came, b };
+	struct ahead *a = b->ahead;
+	struct op_to to = { a->cmd->conn->home->home, batch_came, b };
 	struct body_id ids[AHEAD_BATCH];
 
 	for (size_t i = 0; i < b->n; i++)
 		ids[i] = b->at[i].msg.info->body;
-	b->op = messages_gather(cmd->session->account, ids, b->n, want, to);
+	b->op = messages_gather(a->account, ids, b->n, want, to);
 }
 
 /* One more batch, behind all. False: others first. */

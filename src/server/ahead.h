@@ -42,6 +42,7 @@ struct ahead {
 	enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 				const struct want **want);
 	void *arg;		   /* fill's own */
+	struct account *account;   /* whose messages they are; borrowed */
 	struct ahead_batch *first; /* in hand */
 	size_t at;		   /* the message in hand */
 	struct ahead_batch *awaited;
@@ -52,7 +53,7 @@ struct ahead {
 void ahead_begin(struct ahead *a, struct cmd *cmd, int step,
 		 enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 					 const struct want **),
-		 void *arg);
+		 void *arg, struct account *account);
 /*
  * After a->at has come to the end of the batch in hand, or at the start. CMD_DONE:
  * a->first is the next batch, with at least one message, or NULL when there are

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "server/mailbox_name.h"
+#include "server/place.h"
 #include "server/reply.h"
 #include "wire/date.h"
 #include "wire/flags.h"
@@ -17,7 +18,7 @@ enum { PARSE, MESSAGE_IN, ANSWER };
 
 struct append_state {
 	struct cmd *cmd;
-	struct span path;
+	struct place place;
 	struct append_item *item;
 	size_t n, cap;	  /* complete ones; room */
 	uint64_t held;	  /* bytes of them in memory */
@@ -78,10 +79,10 @@ static bool parse_options(struct cmd *cmd, struct append_item *item)
 	return cursor_literal_header(cur, &literal);
 }
 
-static bool mailbox_exists(struct cmd *cmd, struct span path)
+static bool mailbox_exists(const struct place *p)
 {
-	const struct names *names = account_names_now(cmd->session->account);
-	const struct name *name = names_find(names, path);
+	const struct names *names = account_names_now(p->account);
+	const struct name *name = names_find(names, p->path);
 	bool exists = name && (name->flags & NAME_EXISTS);
 
 	names_unref(names);
@@ -123,7 +124,7 @@ static enum verdict message(struct cmd *cmd)
 		return reply_no(cmd, "LIMIT",
 				"These messages are too large for one APPEND; send fewer "
 				"at a time.");
-	item->body = incoming_new(cmd->session->account, cmd->conn->home->home, drained,
+	item->body = incoming_new(st->place.account, cmd->conn->home->home, drained,
 				  st);
 	st->has_partial = true;
 	return cmd_literal(cmd, MESSAGE_IN);
@@ -132,16 +133,19 @@ static enum verdict message(struct cmd *cmd)
 static enum verdict parse(struct cmd *cmd)
 {
 	struct append_state *st = ARENA_NEW(cmd->arena, struct append_state);
+	struct span name;
 
 	cmd->state = st;
 	st->cmd = cmd;
 	arena_defer(cmd->arena, state_done, st);
 	cursor_sp(&cmd->cur);
-	st->path = mailbox_name(cmd);
+	name = mailbox_name(cmd);
 	if (cmd->cur.bad)
 		return reply_syntax(cmd);
+	if (!place_find(cmd, name, RIGHT_I | PLACE_TARGET, &st->place))
+		return cmd->verdict;
 	/* Said before the client sends its bytes. */
-	if (!mailbox_exists(cmd, st->path))
+	if (!mailbox_exists(&st->place))
 		return reply_err_target(cmd, ERR_NOENT);
 	return message(cmd);
 }
@@ -177,7 +181,7 @@ static enum verdict message_in(struct cmd *cmd)
 	}
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	op = messages_append(cmd->session->account, st->path, st->item, st->n,
+	op = messages_append(st->place.account, st->place.path, st->item, st->n,
 			     cmd_to(cmd));
 	st->n = 0; /* they are the op's now */
 	return cmd_wait(cmd, ANSWER, op);

@@ -1,6 +1,7 @@
 /* COPY and MOVE with their UID forms (RFC 9051 sections 6.4.7, 6.4.8; RFC 6851; COPYUID
  * of RFC 4315). */
 #include "server/mailbox_name.h"
+#include "server/place.h"
 #include "server/reply.h"
 #include "server/selected.h"
 
@@ -46,7 +47,8 @@ static enum verdict run(struct cmd *cmd, bool move)
 	struct selected *sel = cmd->session->selected;
 	struct numset uids = { 0 };
 	struct seqset set;
-	struct span path;
+	struct place to;
+	struct span name;
 	struct op *op;
 
 	if (cmd->step == ANSWER)
@@ -54,16 +56,18 @@ static enum verdict run(struct cmd *cmd, bool move)
 	cursor_sp(&cmd->cur);
 	cursor_sequence_set(&cmd->cur, &set);
 	cursor_sp(&cmd->cur);
-	path = mailbox_name(cmd);
+	name = mailbox_name(cmd);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
+	if (!place_find(cmd, name, RIGHT_I | PLACE_TARGET, &to))
+		return cmd->verdict;
 	if (move && sel->read_only)
 		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
 	if (selected_resolve(sel, &set, cmd->uid, &uids) != ERR_OK) {
 		numset_done(&uids);
 		return reply_bad(cmd, "There is no message of that number.");
 	}
-	op = messages_copy(sel->mailbox, &uids, path, move, cmd_to(cmd));
+	op = messages_copy(sel->mailbox, &uids, to.path, move, cmd_to(cmd));
 	numset_done(&uids);
 	return cmd_wait(cmd, ANSWER, op);
 }

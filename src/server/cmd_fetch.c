@@ -257,7 +257,7 @@ static enum verdict parse(struct cmd *cmd)
 		return reply_bad(cmd, "There is no message of that number.");
 	st->it = numset_iter(&st->uids);
 	fetch_want(st);
-	ahead_begin(&st->ahead, cmd, FETCH_NEXT, fetch_fill, cmd);
+	ahead_begin(&st->ahead, cmd, FETCH_NEXT, fetch_fill, cmd, sel->place.account);
 	return st->args.sets_seen && !sel->read_only ? mark_seen(cmd) : go_on(cmd);
 }
 

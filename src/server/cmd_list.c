@@ -37,10 +37,10 @@ void list_line(struct cmd *cmd, const char *command, const struct name *name,
 	emit_list_response(cmd_out(cmd), cmd_mode(cmd), command, &r);
 }
 
-void list_line_selected(struct cmd *cmd, struct span path)
+void list_line_selected(struct cmd *cmd, const struct place *place)
 {
-	const struct names *names = account_names_now(cmd->session->account);
-	const struct name *name = names_find(names, path);
+	const struct names *names = account_names_now(place->account);
+	const struct name *name = names_find(names, place->path);
 
 	if (name)
 		list_line(cmd, "LIST", name,

@@ -1,6 +1,7 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 sections 6.3.4 to 6.3.8; RFC
  * 6154 USE). */
 #include "server/mailbox_name.h"
+#include "server/place.h"
 #include "server/reply.h"
 #include "wire/list.h"
 
@@ -58,6 +59,7 @@ static enum verdict create_answer(struct cmd *cmd)
 
 static enum verdict run_create(struct cmd *cmd)
 {
+	struct place place;
 	struct span path;
 	unsigned use = 0;
 	bool is_unknown = false;
@@ -72,12 +74,15 @@ static enum verdict run_create(struct cmd *cmd)
 		return reply_syntax(cmd);
 	if (is_unknown)
 		return reply_no(cmd, "USEATTR", "That special use is not supported.");
+	if (!place_find_new(cmd, path, &place))
+		return cmd->verdict;
 	return cmd_wait(cmd, ANSWER,
-			mailbox_create(cmd->session->account, path, use, cmd_to(cmd)));
+			mailbox_create(place.account, place.path, use, cmd_to(cmd)));
 }
 
 static enum verdict run_delete(struct cmd *cmd)
 {
+	struct place place;
 	struct span path;
 
 	if (cmd->step == ANSWER) {
@@ -95,12 +100,15 @@ static enum verdict run_delete(struct cmd *cmd)
 	path = without_slash(mailbox_name(cmd));
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
+	if (!place_find(cmd, path, RIGHT_X, &place))
+		return cmd->verdict;
 	return cmd_wait(cmd, ANSWER,
-			mailbox_delete(cmd->session->account, path, cmd_to(cmd)));
+			mailbox_delete(place.account, place.path, cmd_to(cmd)));
 }
 
 static enum verdict run_rename(struct cmd *cmd)
 {
+	struct place old, new;
 	struct span from, to;
 
 	if (cmd->step == ANSWER)
@@ -111,10 +119,16 @@ static enum verdict run_rename(struct cmd *cmd)
 	to = without_slash(mailbox_name(cmd));
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
+	if (!place_find(cmd, from, RIGHT_X, &old) || !place_find_new(cmd, to, &new))
+		return cmd->verdict;
+	if (!place_same_account(&old, &new))
+		return reply_no(cmd, "CANNOT",
+				"A mailbox stays with its owner; copy its messages.");
 	return cmd_wait(cmd, ANSWER,
-			mailbox_rename(cmd->session->account, from, to, cmd_to(cmd)));
+			mailbox_rename(old.account, old.path, new.path, cmd_to(cmd)));
 }
 
+/* A subscription is the user's own, to whatever name (RFC 9051 section 6.3.7). */
 static enum verdict subscribe(struct cmd *cmd, bool on)
 {
 	struct span path;

@@ -8,7 +8,7 @@
 enum { PARSE, ANSWER, PARAMS };
 
 struct select_state {
-	struct span path;
+	struct place place;
 	bool read_only;
 	struct given {
 		const struct select_param *param;
@@ -98,7 +98,7 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 {
 	struct select_state *st = cmd->state;
 	struct session *s = cmd->session;
-	struct selected *sel = selected_new(s, mailbox, st->path, st->read_only);
+	struct selected *sel = selected_new(s, mailbox, &st->place, st->read_only);
 
 	report_flags(cmd, true);
 	untagged(cmd, "%u EXISTS", view_count(sel->view));
@@ -112,7 +112,7 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 	untagged(cmd, "OK [UIDVALIDITY %u] UIDs are valid.", view_uidvalidity(sel->view));
 	untagged(cmd, "OK [UIDNEXT %u] Next UID.", view_uidnext(sel->view));
 	if (session_is_rev2(s))
-		list_line_selected(cmd, st->path);
+		list_line_selected(cmd, &st->place);
 	return params(cmd);
 }
 
@@ -127,6 +127,7 @@ static enum verdict run(struct cmd *cmd, bool read_only)
 {
 	struct select_state *st;
 	struct mailbox *mailbox;
+	struct span name;
 
 	if (cmd->step == ANSWER)
 		return opened(cmd);
@@ -135,7 +136,7 @@ static enum verdict run(struct cmd *cmd, bool read_only)
 	st = cmd->state = ARENA_NEW(cmd->arena, struct select_state);
 	st->read_only = read_only;
 	cursor_sp(&cmd->cur);
-	st->path = mailbox_name(cmd);
+	name = mailbox_name(cmd);
 	if (cmd->cur.bad)
 		return reply_syntax(cmd);
 	if (!read_params(cmd))
@@ -145,11 +146,12 @@ static enum verdict run(struct cmd *cmd, bool read_only)
 		selected_end(cmd->session);
 		untagged_ok(cmd, "CLOSED", "The former mailbox is closed.");
 	}
-	mailbox = mailbox_open_now(cmd->session->account, st->path);
+	if (!place_find(cmd, name, RIGHT_R, &st->place))
+		return cmd->verdict;
+	mailbox = place_open_now(&st->place);
 	if (mailbox)
 		return answer(cmd, mailbox);
-	return cmd_wait(cmd, ANSWER,
-			mailbox_open(cmd->session->account, st->path, cmd_to(cmd)));
+	return cmd_wait(cmd, ANSWER, place_open(&st->place, cmd_to(cmd)));
 }
 
 static enum verdict run_select(struct cmd *cmd)

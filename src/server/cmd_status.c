@@ -1,5 +1,6 @@
 /* STATUS (RFC 9051 section 6.3.11; RFC 3501; STATUS=SIZE of RFC 8438). */
 #include "server/mailbox_name.h"
+#include "server/place.h"
 #include "server/reply.h"
 #include "server/status_line.h"
 #include "wire/status.h"
@@ -7,6 +8,7 @@
 enum { PARSE, ANSWER };
 
 struct status_state {
+	struct place place;
 	struct name name;
 	unsigned items;
 };
@@ -60,8 +62,10 @@ static enum verdict run(struct cmd *cmd)
 	st->items = cursor_status_items(&cmd->cur, STATUS_BASE);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	names = account_names_now(cmd->session->account);
-	found = names_find(names, path);
+	if (!place_find(cmd, path, RIGHT_R, &st->place))
+		return cmd->verdict;
+	names = account_names_now(st->place.account);
+	found = names_find(names, st->place.path);
 	if (found)
 		st->name = *found;
 	st->name.path = path;
@@ -70,7 +74,7 @@ static enum verdict run(struct cmd *cmd)
 		return reply_err(cmd, ERR_NOENT);
 	return cmd_wait(
 	    cmd, ANSWER,
-	    mailbox_status(cmd->session->account, &st->name.mailbox, 1, cmd_to(cmd)));
+	    mailbox_status(st->place.account, &st->name.mailbox, 1, cmd_to(cmd)));
 }
 
 static const struct command commands[] = {

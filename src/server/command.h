@@ -72,6 +72,8 @@ struct cmd {
 	struct span tag;
 	bool uid;	   /* UID FETCH and its like */
 	struct cursor cur; /* the arguments */
+	struct cursor start; /* as `cur` was when the command began (place.h) */
+	enum verdict verdict; /* place.h */
 	int step;	   /* the command's own; 0 at first */
 	void *state;	   /* the command's own, in its arena */
 	struct op *op; /* in flight; in run() after WAIT_OP: completed, its result valid

@@ -93,6 +93,7 @@ struct cmd *dispatch(struct conn *c, struct span frame,
 		cmd->has_literal = true;
 	}
 	look_up(cmd);
+	cmd->start = cmd->cur;
 	cmd->may_expunge = !(cmd->def->flags & CMD_NO_EXPUNGE) || cmd->uid;
 	cmd->no_report = cmd->def->flags & CMD_NO_REPORT;
 	return cmd;

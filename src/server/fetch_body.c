@@ -7,6 +7,7 @@
 #include "mail/header.h"
 #include "server/fetch_state.h"
 #include "server/reply.h"
+#include "server/selected.h"
 
 enum { HEADER_MAX = 16 << 20 }; /* a header that is filtered is held whole */
 
@@ -66,7 +67,7 @@ static enum verdict read_next(struct cmd *cmd)
 	if (m && m->bytes_rc != ERR_OK)
 		return take_chunk(cmd, m->bytes_rc, SPAN_NONE);
 	return cmd_wait(cmd, FETCH_CHUNK_CAME,
-			body_read(cmd->session->account, st->message->msg.info->body,
+			body_read(cmd->session->selected->place.account, st->message->msg.info->body,
 				  st->start + st->done, n, cmd_to(cmd)));
 }
 

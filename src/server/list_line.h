@@ -3,12 +3,12 @@
 #ifndef SERVER_LIST_LINE_H
 #define SERVER_LIST_LINE_H
 
-#include "server/command.h"
+#include "server/place.h"
 
 /* Appends one LIST line; `more`: further attributes, enum list_attr. */
 void list_line(struct cmd *cmd, const char *command, const struct name *name,
 	       unsigned more, bool childinfo);
 /* The line of the mailbox that was just selected. */
-void list_line_selected(struct cmd *cmd, struct span path);
+void list_line_selected(struct cmd *cmd, const struct place *place);
 
 #endif

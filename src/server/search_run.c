@@ -6,6 +6,7 @@
 
 #include "server/collation.h"
 #include "server/reply.h"
+#include "server/selected.h"
 
 enum { NEXT, HEADER, TEXT };
 enum { WALKED_A_TURN = 16384, ASKED_A_TURN = 4096, CHUNK = 256 << 10 };
@@ -25,7 +26,7 @@ static enum verdict unreadable(struct search_run *r)
 static enum verdict read_body(struct search_run *r, int step, uint64_t at, uint64_t n)
 {
 	return cmd_wait(r->cmd, r->step + step,
-			body_read(r->cmd->session->account, r->subject.msg.info->body, at,
+			body_read(r->sel->place.account, r->subject.msg.info->body, at,
 				  n < CHUNK ? (size_t)n : CHUNK, cmd_to(r->cmd)));
 }
 
@@ -235,7 +236,7 @@ enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
 		return CMD_DONE;
 	r->seq = 1;
 	set_want(r);
-	ahead_begin(&r->ahead, cmd, r->step + NEXT, fill, r);
+	ahead_begin(&r->ahead, cmd, r->step + NEXT, fill, r, r->sel->place.account);
 	return go_on(r);
 }
 

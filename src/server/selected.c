@@ -16,8 +16,8 @@ static void views_drop(void *arg)
 	numset_done(&sel->saved);
 }
 
-struct selected *selected_new(struct session *s, struct mailbox *m, struct span path,
-			      bool read_only)
+struct selected *selected_new(struct session *s, struct mailbox *m,
+			      const struct place *place, bool read_only)
 {
 	struct arena *a = arena_new(s->arena);
 	struct selected *sel = ARENA_NEW(a, struct selected);
@@ -29,7 +29,9 @@ struct selected *selected_new(struct session *s, struct mailbox *m, struct span 
 	sel->told = view_ref(sel->view);
 	arena_defer(a, views_drop, sel);
 	sel->read_only = read_only;
-	sel->path = arena_dup(a, path);
+	sel->place = *place;
+	sel->place.path = arena_dup(a, place->path);
+	sel->place.name = arena_dup(a, place->name);
 	s->selected = sel;
 	s->state = IN_SELECTED;
 	return sel;

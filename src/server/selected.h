@@ -8,14 +8,14 @@
 #ifndef SERVER_SELECTED_H
 #define SERVER_SELECTED_H
 
-#include "server/command.h"
+#include "server/place.h"
 #include "wire/seqset.h"
 
 struct selected {
 	struct mailbox *mailbox;
 	struct view *view, *told;
 	bool read_only;
-	struct span path;     /* UTF-8 */
+	struct place place; /* its own copy */
 	struct numset recent; /* UIDs that are \Recent in this session (rev1) */
 	size_t keywords_told; /* FLAGS has listed so many */
 	struct numset saved;  /* `$`: UIDs (RFC 5182) */
@@ -24,8 +24,8 @@ struct selected {
 
 /* Selects: takes the mailbox reference; sends nothing. The former one was closed before.
  */
-struct selected *selected_new(struct session *s, struct mailbox *m, struct span path,
-			      bool read_only);
+struct selected *selected_new(struct session *s, struct mailbox *m,
+			      const struct place *place, bool read_only);
 /* Back to authenticated state; no expunge, nothing sent. */
 void selected_end(struct session *s);
 
