@@ -62,3 +62,48 @@ def test_nothing_leans_on_the_developers_machine():
     for path in sources():
         if path.is_file() and "corpus" not in path.parts and ".ci" not in path.parts:
             assert needle not in path.read_bytes(), path
+
+
+# ---- doc/unauthenticate.md, number by number ----
+
+NUMBERS = ([f"U{n}" for n in range(1, 43)] + [f"D{n}" for n in range(1, 19)]
+           + [f"S{n}" for n in range(1, 73)] + [f"P{n}" for n in range(1, 9)]
+           + [f"C{n}" for n in range(1, 9)])
+
+
+def rows():
+    text = (TOP / "doc" / "unauthenticate.md").read_text()
+    return dict(re.findall(r"^\| ([UDSPC]\d+) \|.*\| ([^|]+) \|$", text, re.M))
+
+
+def known_tests():
+    """Test functions of Python and of C, by name."""
+    found = set()
+    for path in (TOP / "tests").rglob("test_*"):
+        if path.suffix == ".py":
+            found |= set(re.findall(r"^def (test_\w+)\(", path.read_text(), re.M))
+        elif path.suffix == ".c":
+            found |= set(re.findall(r"^static void (\w+)\(void \*\*", path.read_text(), re.M))
+    return found
+
+
+def test_every_number_has_one_row():
+    text = (TOP / "doc" / "unauthenticate.md").read_text()
+    assert re.findall(r"^\| ([UDSPC]\d+) \|", text, re.M) == NUMBERS
+
+
+def test_each_row_names_tests_that_exist_or_says_why_not():
+    known = known_tests()
+    for number, proof in rows().items():
+        if proof.startswith(("waits: ", "does not apply: ")):
+            continue
+        named = re.findall(r"`(\w+)`", proof)
+        assert named, f"{number} names no test"
+        assert set(named) <= known, f"{number}: {set(named) - known}"
+
+
+def test_each_test_of_a_number_stands_in_its_row():
+    table = rows()
+    for name in known_tests():
+        for number in re.findall(r"(?:^test|_and)_([USDPC]\d+)(?=_)", name):
+            assert number in table and f"`{name}`" in table[number], f"{name} is not at {number}"
