@@ -253,7 +253,7 @@ static bool parts_are_sound(const struct summary *s)
 	return true;
 }
 
-enum err summary_open(struct span blob, struct summary *ret_summary)
+static enum err open_all(struct span blob, bool with_parts, struct summary *ret_summary)
 {
 	struct summary s = { 0 };
 	struct span rest = span_sub(blob, HEAD_BYTES, blob.n);
@@ -281,12 +281,26 @@ enum err summary_open(struct span blob, struct summary *ret_summary)
 	    !take(&rest, get32(p + 56), &s.body_rev1) ||
 	    !take(&rest, get32(p + 60), &s.structure_rev1) || rest.n > 0)
 		return ERR_CORRUPT;
-	if (!parts_are_sound(&s))
+	if (with_parts && !parts_are_sound(&s))
 		return ERR_CORRUPT;
 	if (s.body_rev1.n == 0)
 		s.body_rev1 = s.body;
 	if (s.structure_rev1.n == 0)
 		s.structure_rev1 = s.structure;
+	if (!with_parts) {
+		s.n_parts = 0;
+		s.parts = s.names = SPAN_NONE;
+	}
 	*ret_summary = s;
 	return ERR_OK;
+}
+
+enum err summary_open(struct span blob, struct summary *ret_summary)
+{
+	return open_all(blob, true, ret_summary);
+}
+
+enum err summary_open_wire(struct span blob, struct summary *ret_summary)
+{
+	return open_all(blob, false, ret_summary);
 }

@@ -102,6 +102,8 @@ struct summary {
  * parsed again. ERR_CORRUPT when it is not one, or not of this version.
  */
 enum err summary_open(struct span blob, struct summary *ret_summary);
+/* The same but for the parts: they are not checked, and not there. */
+enum err summary_open_wire(struct span blob, struct summary *ret_summary);
 /* Part `i` < n_parts, in the order of the message, parents first. */
 void summary_part_get(const struct summary *s, uint32_t i, struct summary_part *ret_part);
 /* The first part below `i`, or SUMMARY_NO_PART; the next one beside it likewise. */

@@ -309,7 +309,7 @@ void stack_encode(struct net_stack *s)
 					       l->ops->name);
 			return;
 		}
-		buf_shrink(&l->out, 0);
+		buf_shrink(&l->out, s->kept);
 	}
 }
 
@@ -354,6 +354,14 @@ bool net_is_full(struct net_stack *s)
 		return false;
 	s->is_over = true;
 	return true;
+}
+
+void net_keep(struct net_stack *s, size_t bytes)
+{
+	if (bytes < s->kept)
+		for (struct net_layer *l = s->top; l; l = l->below)
+			buf_shrink(&l->out, bytes);
+	s->kept = bytes;
 }
 
 void net_set_marks(struct net_stack *s, size_t low, size_t high)

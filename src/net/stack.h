@@ -108,6 +108,11 @@ size_t net_queued(const struct net_stack *s);
  */
 bool net_is_full(struct net_stack *s);
 void net_set_marks(struct net_stack *s, size_t low, size_t high);
+/*
+ * How much memory an empty output buffer keeps, for who writes a lot: 0 at first. What
+ * it keeps it does not wipe until it is told to keep less.
+ */
+void net_keep(struct net_stack *s, size_t bytes);
 
 /*
  * Sends what was written, the farewells of the layers (close_notify) and FIN, waits for

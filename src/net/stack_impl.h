@@ -38,6 +38,7 @@ struct net_stack {
 	unsigned busy;	 /* callbacks under way: not freed below them */
 	struct net_error *fault;
 	size_t low, high;
+	size_t kept;	    /* memory that an empty output buffer keeps */
 	size_t out_counted; /* of top->out, in plain_out already */
 	struct net_counters counters;
 	struct net_addr peer;

@@ -78,7 +78,7 @@ void tcp_send(struct net_stack *s)
 	if (n > 0) {
 		s->counters.raw_out += (uint64_t)n;
 		buf_take(out, (size_t)n);
-		buf_shrink(out, 0);
+		buf_shrink(out, s->kept);
 	}
 	if (is_top)
 		s->out_counted = out->n;

@@ -58,6 +58,7 @@ bool cmd_must_drain(struct cmd *cmd)
 	size_t high = overload_output_bytes(cmd->server);
 
 	net_set_marks(cmd->conn->net, high / 4, high);
+	net_keep(cmd->conn->net, 2 * high); /* until it ends: conn.c */
 	if (!net_is_full(cmd->conn->net))
 		return false;
 	net_flush(cmd->conn->net);

@@ -338,6 +338,8 @@ static void conn_pump(struct conn *c)
 	}
 	if (!c->is_closing) {
 		net_flush(c->net);
+		if (!c->cmd)
+			net_keep(c->net, 0);
 		conn_charge(c);
 		set_deadline(c);
 	}

@@ -32,7 +32,9 @@ static unsigned want_of(const struct fetch_item *item)
 	}
 	if (fetch_is_whole(item))
 		return WANT_BYTES;
-	return WANT_SUMMARY | (fetch_is_fields(item) ? WANT_HEADER : WANT_BYTES);
+	if (fetch_is_fields(item))
+		return WANT_SUMMARY | WANT_HEADER;
+	return WANT_SUMMARY | WANT_PARTS | WANT_BYTES;
 }
 
 void fetch_want(struct fetch_state *st)
@@ -50,10 +52,12 @@ void fetch_want(struct fetch_state *st)
 		}
 	}
 	/* filtered where it is read, when that serves all */
-	if (n_fields == 1) {
+	if (n_fields == 1 && fields->section.n_names) {
 		st->want.names = fields->section.names;
 		st->want.n_names = fields->section.n_names;
 		st->want.is_not = fields->section.text == FETCH_TEXT_HEADER_FIELDS_NOT;
+	} else if (n_fields) {
+		st->want.what |= WANT_PARTS;
 	}
 	st->want_large = st->want;
 	st->want_large.what &= ~(unsigned)WANT_BYTES;
@@ -89,6 +93,7 @@ enum ahead_fill fetch_fill(struct ahead *ahead, struct ahead_batch *b,
 	uint64_t bytes = 0;
 	uint32_t uid;
 
+	st->want.bytes = 0;
 	*want = st->want.what ? &st->want : NULL;
 	while (b->n < AHEAD_BATCH && bytes < FETCH_CHUNK) {
 		struct ahead_message *m = &b->at[b->n];
@@ -109,6 +114,7 @@ enum ahead_fill fetch_fill(struct ahead *ahead, struct ahead_batch *b,
 			return AHEAD_MORE;
 		}
 		bytes += has_bytes ? m->msg.info->bytes : 0;
+		st->want.bytes = (size_t)bytes;
 		b->n++;
 	}
 	return AHEAD_MORE;

@@ -150,7 +150,9 @@ static void set_want(struct search_run *r)
 	r->want.what = WANT_SUMMARY;
 	if (r->search->texts || r->search->n_names)
 		r->want.what |= WANT_HEADER;
-	if (!r->search->texts) {
+	if (r->search->texts) {
+		r->want.what |= WANT_PARTS;
+	} else {
 		r->want.names = r->search->names;
 		r->want.n_names = r->search->n_names;
 	}

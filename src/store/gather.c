@@ -10,6 +10,8 @@
 #include "mail/header.h"
 #include "store/change.h"
 
+enum { PIECES_BYTES = 512 }; /* about what is wanted of a summary */
+
 struct item {
 	struct body_id body;
 	size_t at;	  /* in the result */
@@ -62,6 +64,22 @@ static void drop_unwanted(struct summary *s, unsigned what)
 	}
 }
 
+static void put_all(struct buf *to, struct span *const *span, size_t n)
+{
+	size_t all = 0;
+	char *p;
+
+	for (size_t i = 0; i < n; i++)
+		all += span[i]->n;
+	p = buf_room(to, all);
+	for (size_t i = 0; i < n; i++) {
+		if (span[i]->n > 0)
+			memcpy(p, span[i]->p, span[i]->n);
+		p += span[i]->n;
+	}
+	buf_added(to, all);
+}
+
 static bool covers_all(const struct summary *s, const struct want *w)
 {
 	if (w->is_not)
@@ -70,6 +88,25 @@ static bool covers_all(const struct summary *s, const struct want *w)
 		if (!summary_header_covers(s, w->names[i]))
 			return false;
 	return true;
+}
+
+static bool has_names(const struct want *w)
+{
+	return (w->what & WANT_HEADER) && w->n_names > 0;
+}
+
+/* With its parts when they are wanted, or will be for want of the fields. */
+static enum err open_pieces(const struct gather_op *x, struct span blob,
+			    struct summary *ret)
+{
+	enum err rc;
+
+	if (x->want.what & WANT_PARTS)
+		return summary_open(blob, ret);
+	rc = summary_open_wire(blob, ret);
+	if (rc == ERR_OK && has_names(&x->want) && !covers_all(ret, &x->want))
+		rc = summary_open(blob, ret);
+	return rc;
 }
 
 /* Copies what is wanted of a summary that was opened on bytes that will go. */
@@ -85,9 +122,8 @@ static void copy_pieces(struct gather_op *x, struct item *it, const struct summa
 	it->off = to->n;
 	drop_unwanted(&m->summary, x->want.what);
 	spans_of(m, span);
-	for (size_t i = 0; i + 1 < SPANS; i++)
-		buf_put(to, *span[i]);
-	if (x->want.n_names == 0 || !(x->want.what & WANT_HEADER)) {
+	put_all(to, span, SPANS - 1);
+	if (!has_names(&x->want)) {
 		buf_put(to, m->summary.header);
 		return;
 	}
@@ -139,7 +175,7 @@ static void take_row(struct gather_op *x, struct item *it, struct span row)
 {
 	struct summary s;
 
-	it->is_missing = summary_open(row, &s) != ERR_OK;
+	it->is_missing = open_pieces(x, row, &s) != ERR_OK;
 	if (!it->is_missing)
 		copy_pieces(x, it, &s);
 }
@@ -203,7 +239,7 @@ static bool make_missing(struct gather_op *x)
 		if (!it->is_missing ||
 		    summary_make(e, x->o.account->id, it->body, &it->made) != ERR_OK)
 			continue;
-		if (summary_open(buf_span(&it->made), &s) == ERR_OK)
+		if (open_pieces(x, buf_span(&it->made), &s) == ERR_OK)
 			copy_pieces(x, it, &s);
 		is_any = true;
 	}
@@ -254,6 +290,7 @@ static void gather(struct task *t)
 	enum err rc = ERR_OK;
 	bool is_any_made = false;
 
+	buf_room(&x->got.bytes, x->want.bytes + x->n * PIECES_BYTES);
 	if (x->want.what & WANT_SUMMARY)
 		rc = engine_read_now(x->o.store->engine, x->o.account->id, rows_read, x);
 	if (rc == ERR_OK)

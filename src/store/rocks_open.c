@@ -18,7 +18,9 @@ enum {
 	MEMTABLES_BYTES = 64 << 20,
 	/* Blocks, with indexes and filters; all of it RocksDB may keep. Not a
 	 * strict limit: that makes reads fail when all of it is pinned. */
-	CACHE_BYTES = 64 << 20,
+	CACHE_LEAST = 32 << 20,
+	CACHE_MOST = 256 << 20,
+	CACHE_PART = 16, /* of the machine's memory, between those */
 	/* Families that are written seldom (names) would hold the log for
 	 * ever; also the most that is replayed after a crash. */
 	LOG_BYTES = 128 << 20,
@@ -38,6 +40,16 @@ enum {
 static const char *const cf_names[N_CF] = { "default", "idx", "body", "name", "seg" };
 static const char format_row[] = "format", format_value[] = "1", store_row[] = "store",
 		  probe_row[] = "probe";
+
+/* A large mailbox's summaries fit in the most: 50,000 take about 70 MiB. */
+static size_t cache_bytes(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	size_t part = CACHE_LEAST;
+	if (pages > 0 && page > 0)
+		part = (size_t)pages / CACHE_PART * (size_t)page;
+	return part < CACHE_LEAST ? CACHE_LEAST : part > CACHE_MOST ? CACHE_MOST : part;
+}
 
 /* ---- options ---- */
 
@@ -383,7 +395,7 @@ static void rocks_free(struct rocks *r)
 static struct rocks *rocks_new(bool is_read_only)
 {
 	struct rocks *r = xcalloc(1, sizeof *r);
-	r->cache = rocksdb_cache_create_lru(CACHE_BYTES);
+	r->cache = rocksdb_cache_create_lru(cache_bytes());
 	for (size_t i = 0; i < N_CF; i++)
 		r->options[i] = options_new(r, (enum rocks_cf)i, is_read_only);
 	r->read = rocksdb_readoptions_create();

@@ -9,12 +9,9 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include <zstd.h>
 
 enum {
 	TINY = 256, /* below this a frame's own head eats what it saves */
-	ZSTD_LEVEL =
-	    1, /* an append is bound by CPU, and mail's base64 shrinks at any level */
 	WRITE_BEHIND =
 	    1
 	    << 20, /* pieces as large as this start on their way to the device at once */
@@ -185,14 +182,16 @@ enum err segment_write(int fd, struct span head, struct span data, uint64_t at)
 }
 
 /* The frame, malloc'd; p NULL when it does not save a tenth. */
-static struct span squeeze(struct span bytes)
+static struct span squeeze(struct segments *s, struct span bytes)
 {
 	if (bytes.n < TINY)
 		return SPAN_NONE;
 	size_t room = bytes.n - bytes.n / 10;
 	char *to = xmalloc(room);
-	size_t n = ZSTD_compress(to, room, bytes.p, bytes.n, ZSTD_LEVEL);
-	if (!ZSTD_isError(n))
+	struct codec *c = codec_take(&s->codecs);
+	size_t n = codec_compress(c, to, room, bytes);
+	codec_give(&s->codecs, c);
+	if (n > 0)
 		return span_of(to, n);
 	free(to);
 	return SPAN_NONE;
@@ -201,7 +200,7 @@ static struct span squeeze(struct span bytes)
 enum err segments_append(struct segments *s, struct account_id a, struct body_id body,
 			 uint32_t number, struct span bytes, struct piece *ret)
 {
-	struct span frame = squeeze(bytes), data = frame.p ? frame : bytes;
+	struct span frame = squeeze(s, bytes), data = frame.p ? frame : bytes;
 	struct record r = { .account = a, .body = body, .piece = number };
 	r.stored = (uint32_t)data.n;
 	r.raw = (uint32_t)bytes.n;
@@ -301,13 +300,12 @@ static enum err read_all(int fd, char *to, size_t n, uint64_t at)
 	return ERR_OK;
 }
 
-static enum err unsqueeze(struct span frame, uint32_t raw, size_t off, size_t len,
-			  struct buf *out)
+static enum err unsqueeze(struct codec *c, struct span frame, uint32_t raw, size_t off,
+			  size_t len, struct buf *out)
 {
 	bool is_all = off == 0 && len >= raw;
 	char *to = is_all ? buf_room(out, raw) : xmalloc(raw);
-	size_t n = ZSTD_decompress(to, raw, frame.p, frame.n);
-	enum err rc = n == raw ? ERR_OK : ERR_CORRUPT;
+	enum err rc = codec_decompress(c, to, raw, frame) ? ERR_OK : ERR_CORRUPT;
 	if (is_all && rc == ERR_OK)
 		buf_added(out, raw);
 	else if (rc == ERR_OK)
@@ -317,6 +315,22 @@ static enum err unsqueeze(struct span frame, uint32_t raw, size_t off, size_t le
 	return rc;
 }
 
+/* The bytes of a record from the device, checked, into `bytes`. */
+static enum err record_read(struct segments *s, const struct record *want,
+			    const struct piece *p, char *bytes)
+{
+	size_t n = RECORD_HEAD + (size_t)p->stored;
+	struct file *f;
+	enum err rc = file_get(s, p->segment, &f);
+	if (rc != ERR_OK)
+		return rc;
+	rc = read_all(f->fd, bytes, n, p->offset);
+	pthread_mutex_lock(&s->lock);
+	file_unref(f);
+	pthread_mutex_unlock(&s->lock);
+	return rc == ERR_OK ? record_check(want, span_of(bytes, n)) : rc;
+}
+
 enum err segments_read(struct segments *s, struct account_id a, struct body_id body,
 		       uint32_t number, const struct piece *p, size_t off, size_t len,
 		       struct buf *out)
@@ -324,31 +338,25 @@ enum err segments_read(struct segments *s, struct account_id a, struct body_id b
 	if (p->stored > BODY_PIECE || p->raw > BODY_PIECE ||
 	    (p->codec == CODEC_RAW && p->stored != p->raw) || p->codec > CODEC_ZSTD)
 		return ERR_CORRUPT;
-	struct file *f;
-	enum err rc = file_get(s, p->segment, &f);
-	if (rc != ERR_OK)
-		return rc;
-	size_t n = RECORD_HEAD + (size_t)p->stored;
-	char *bytes = xmalloc(n);
-	rc = read_all(f->fd, bytes, n, p->offset);
-	pthread_mutex_lock(&s->lock);
-	file_unref(f);
-	pthread_mutex_unlock(&s->lock);
-
 	struct record want = { .account = a,
 			       .body = body,
 			       .piece = number,
 			       .stored = p->stored,
 			       .raw = p->raw,
 			       .codec = p->codec };
+	struct codec *c = codec_take(&s->codecs);
+	size_t n = RECORD_HEAD + (size_t)p->stored;
+	bool has_own = n > CODEC_SCRATCH;
+	char *bytes = has_own ? xmalloc(n) : codec_scratch(c);
 	struct span data = span_of(bytes + RECORD_HEAD, p->stored);
-	if (rc == ERR_OK)
-		rc = record_check(&want, span_of(bytes, n));
+	enum err rc = record_read(s, &want, p, bytes);
 	if (rc == ERR_OK && p->codec == CODEC_ZSTD)
-		rc = unsqueeze(data, p->raw, off, len, out);
+		rc = unsqueeze(c, data, p->raw, off, len, out);
 	else if (rc == ERR_OK)
 		buf_put(out, span_sub(data, off, len));
-	xfree_secret(bytes, n);
+	if (has_own)
+		xfree_secret(bytes, n);
+	codec_give(&s->codecs, c);
 	return rc;
 }
 
@@ -395,6 +403,7 @@ enum err segments_open(const struct segments_config *c, struct segments **ret,
 	s->store = c->store;
 	s->max_bytes = c->max_bytes;
 	pthread_mutex_init(&s->lock, NULL);
+	codecs_init(&s->codecs);
 	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0 || find_next(s, c->next) != ERR_OK) {
 		buf_printf(ret_why, "cannot read the directory %s: %s", dir,
@@ -423,6 +432,7 @@ void segments_close(struct segments *s)
 		next = p->next;
 		free(p);
 	}
+	codecs_done(&s->codecs);
 	if (s->dir >= 0)
 		close(s->dir);
 	pthread_mutex_destroy(&s->lock);

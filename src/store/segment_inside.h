@@ -3,6 +3,7 @@
 #define STORE_SEGMENT_INSIDE_H
 
 #include <pthread.h>
+#include "store/codec.h"
 #include "store/segment.h"
 
 enum { SEGMENT_CACHE = 128 /* descriptors of segments that are read */ };
@@ -37,6 +38,7 @@ struct segments {
 	struct file *dirty;
 	struct pin *pins;
 	struct file *cache[SEGMENT_CACHE]; /* by number */
+	struct codecs codecs;		   /* with a lock of its own */
 };
 
 enum err segment_err(int errno_);

@@ -208,12 +208,14 @@ struct buf *op_bytes(struct op *op);
 
 /* What is wanted of many messages at once. */
 enum {
-	WANT_SUMMARY = 1,   /* parts, date, size; and more of it with: */
+	WANT_SUMMARY = 1, /* date, size; and more of it with: */
 	WANT_ENVELOPE = 2,
-	WANT_BODY = 4,      /* body, body_rev1 */
+	WANT_BODY = 4,	    /* body, body_rev1 */
 	WANT_STRUCTURE = 8, /* structure, structure_rev1 */
 	WANT_HEADER = 16,
-	WANT_BYTES = 32,    /* the messages themselves: only of small ones */
+	WANT_BYTES = 32, /* the messages themselves: only of small ones */
+	WANT_PARTS =
+	    64, /* else n_parts is 0, unless names are wanted and has_fields is false */
 };
 struct want {
 	unsigned what;
@@ -222,6 +224,7 @@ struct want {
 	const struct span *names;
 	size_t n_names;
 	bool is_not;
+	size_t bytes; /* WANT_BYTES: of all of them, to make room at once; 0: not known */
 };
 struct gathered_message {
 	/* False: unreadable. What is not wanted of a summary is empty in it. */
