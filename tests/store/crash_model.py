@@ -5,6 +5,7 @@ a command that was under way when the server died may have happened or not, but 
 else may differ: no message lost, doubled or changed, no UID given twice.
 """
 
+import collections
 import copy
 import random
 import re
@@ -15,6 +16,10 @@ FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Draft", "\\Deleted", "$Junk", "
 
 class Gone(Exception):
     """The connection has ended."""
+
+
+class Lost(AssertionError):
+    """What was acknowledged is not there, or not as it was."""
 
 
 def message(key):
@@ -35,6 +40,8 @@ class Imap:
         self.n = 0
         self.line()
         self.ok("LOGIN %s \"%s\"" % (user, password))
+        # MODSEQs are compared where the server shows them (RFC 7162)
+        self.has_modseq = any(b" CONDSTORE" in u for u in self.ok("CAPABILITY")[1])
 
     def line(self):
         """A response with its literals."""
@@ -95,6 +102,8 @@ class Box:
         self.top = 0            # no UID up to here may be given again
         self.at = {}            # UID -> (key, flags)
         self.new = []           # (key, flags) with UIDs that nobody was told
+        self.highest = 0        # HIGHESTMODSEQ, as told last
+        self.modseq = {}        # UID -> MODSEQ, as told last
 
 
 def uids_of(text):
@@ -153,6 +162,12 @@ class Model:
                 return f"{name}: UIDs {sorted(more)} come back, {want.top} was given"
             if [m for _, m in sorted(more.items())] != want.new:
                 return f"{name}: {more} instead of {want.new}"
+            if have.highest < want.highest:
+                return f"{name}: HIGHESTMODSEQ {have.highest}, was {want.highest}"
+            back = [u for u, n in have.modseq.items()
+                    if not want.modseq.get(u, 0) <= n <= have.highest]
+            if back:
+                return f"{name}: the MODSEQ of {back} went back, or is above the highest"
         return None
 
 
@@ -163,7 +178,7 @@ class Writer:
         self.model = Model()
         self.pending = None
         self.serial = 0
-        self.acknowledged = 0
+        self.acknowledged = collections.Counter()
         self.refused = 0
         self.fault = None
 
@@ -190,10 +205,22 @@ class Writer:
             self.refused += 1
             return None
         assert reply.startswith("OK"), (text[:200], reply)
-        self.acknowledged += 1
+        self.acknowledged[op[0]] += 1
         return reply, untagged
 
+    def note_modseq(self):
+        """What was told of a mailbox may not be taken back after a crash."""
+        name = self.rnd.choice(list(self.model.box))
+        _, untagged = self.c.ok(f'STATUS "{name}" (HIGHESTMODSEQ)')
+        now = int(re.search(rb"HIGHESTMODSEQ (\d+)", b"".join(untagged))[1])
+        box = self.model.box[name]
+        if now < box.highest:
+            raise Lost(f"{name}: HIGHESTMODSEQ {now}, was {box.highest}")
+        box.highest = now
+
     def step(self):
+        if self.c.has_modseq and self.model.box and self.rnd.random() < 0.2:
+            self.note_modseq()
         boxes = [n for n, b in self.model.box.items()]
         full = [n for n in boxes if self.model.box[n].at]
         kinds = ["append"] * 8 + ["create"]
@@ -309,17 +336,20 @@ class Writer:
     def look(self, port):
         """What is there now, every body compared byte for byte."""
         c = Imap(port, self.user, self.password)
+        more = " MODSEQ" if c.has_modseq else ""
         actual = {}
         for line in c.ok(f'LIST "" "{self.prefix}/%"')[1]:
             name = re.search(rb'"?([^" ]+)"?\r\n$', line)[1].decode()
             box = actual[name] = Box(0)
-            _, untagged = c.ok(f'EXAMINE "{name}"')
+            _, untagged = c.ok(f'EXAMINE "{name}"' + (" (CONDSTORE)" if more else ""))
             text = b"".join(untagged)
+            if more:
+                box.highest = int(re.search(rb"HIGHESTMODSEQ (\d+)", text)[1])
             box.uidvalidity = int(re.search(rb"UIDVALIDITY (\d+)", text)[1])
             box.top = int(re.search(rb"UIDNEXT (\d+)", text)[1]) - 1
             if re.search(rb"\* 0 EXISTS", text):
                 continue
-            for item in c.ok("UID FETCH 1:* (UID FLAGS BODY.PEEK[])")[1]:
+            for item in c.ok(f"UID FETCH 1:* (UID FLAGS{more} BODY.PEEK[])")[1]:
                 uid = re.search(rb"UID (\d+)", item)
                 if not uid:
                     continue
@@ -328,8 +358,12 @@ class Writer:
                 rest = item[:size.start()] + item[size.end() + int(size[1]):]
                 flags = re.search(rb"FLAGS \(([^)]*)\)", rest)[1].decode().split()
                 key = re.search(rb"X-Key: (\S+)", body)
-                assert key and body == message(key[1].decode()), (name, uid[1], "body differs")
-                assert int(uid[1]) not in box.at, (name, uid[1], "UID twice")
+                if not key or body != message(key[1].decode()):
+                    raise Lost(f"{name}: the body of {uid[1]} differs")
+                if int(uid[1]) in box.at:
+                    raise Lost(f"{name}: UID {uid[1]} is there twice")
+                if more:
+                    box.modseq[int(uid[1])] = int(re.search(rb"MODSEQ \((\d+)\)", rest)[1])
                 box.at[int(uid[1])] = (key[1].decode(), frozenset(flags) - {"\\Recent"})
         c.close()
         return actual
@@ -339,7 +373,8 @@ class Writer:
         wrong = self.model.differs(actual)
         if wrong and self.pending:
             wrong = self.model.after(self.pending).differs(actual) and wrong
-        assert not wrong, f"{self.prefix}: {wrong}; under way was {self.pending}"
+        if wrong:
+            raise Lost(f"{self.prefix}: {wrong}; under way was {self.pending}")
         for name, box in actual.items():
             if name in self.model.box:
                 box.top = max(box.top, self.model.box[name].top)
