@@ -188,9 +188,10 @@ static enum err rocks_write(struct txn *t)
 	if (rc == ERR_OK && t->n_moves)
 		rc = rocks_batch_moves(t, batch);
 	if (rc == ERR_OK) {
+		unsigned failures = atomic_load(&r->space.failures);
 		char *error = NULL;
 		rocksdb_write(r->db, r->write, batch, &error);
-		rc = rocks_wrote(r, error);
+		rc = rocks_wrote(r, failures, error);
 	}
 	rocksdb_writebatch_destroy(batch);
 	if (rc == ERR_OK)
@@ -198,11 +199,15 @@ static enum err rocks_write(struct txn *t)
 	return rc;
 }
 
-enum err rocks_wrote(struct rocks *r, char *error)
+enum err rocks_wrote(struct rocks *r, unsigned failures, char *error)
 {
-	bool has_failed = error != NULL;
-	if (has_failed != atomic_load(&r->space.has_failed))
-		atomic_store(&r->space.has_failed, has_failed);
+	if (error) {
+		atomic_fetch_add(&r->space.failures, 1);
+		atomic_store(&r->space.has_failed, true);
+	} else if (atomic_load(&r->space.has_failed) &&
+		   atomic_load(&r->space.failures) == failures) {
+		atomic_store(&r->space.has_failed, false);
+	}
 	return rocks_err(error, NULL);
 }
 
@@ -240,18 +245,20 @@ static enum err rocks_name_get(struct engine *e, struct span name, struct accoun
 static enum err rocks_name_put(struct engine *e, struct span name, struct account_id a)
 {
 	struct rocks *r = rocks_of(e);
+	unsigned failures = atomic_load(&r->space.failures);
 	char *error = NULL;
 	rocksdb_put_cf(r->db, r->write, r->cf[CF_NAME], name.p, name.n, (const char *)a.b,
 		       sizeof a.b, &error);
-	return rocks_wrote(r, error);
+	return rocks_wrote(r, failures, error);
 }
 
 static enum err rocks_name_delete(struct engine *e, struct span name)
 {
 	struct rocks *r = rocks_of(e);
+	unsigned failures = atomic_load(&r->space.failures);
 	char *error = NULL;
 	rocksdb_delete_cf(r->db, r->write, r->cf[CF_NAME], name.p, name.n, &error);
-	return rocks_wrote(r, error);
+	return rocks_wrote(r, failures, error);
 }
 
 static enum err rocks_list(struct engine *e, struct span after, size_t max,

@@ -61,6 +61,7 @@ struct rocks {
 		/* The last write failed: RocksDB refuses more until it has helped
 		 * itself, and its log must not be synced (it would abort). */
 		atomic_bool has_failed;
+		atomic_uint failures; /* of writes, so far */
 		unsigned tries; /* the commit thread's */
 	} space;
 	bool has_torn; /* there were "t" rows when the store was opened */
@@ -82,8 +83,11 @@ static inline struct rocks *rocks_of(struct engine *e)
 enum err rocks_err(char *error, struct buf *why);
 /* One row, copied; ERR_NOENT. The value is appended. */
 enum err rocks_get(struct rocks *r, enum rocks_cf cf, struct span key, struct buf *out);
-/* What came of a write; frees `error`. */
-enum err rocks_wrote(struct rocks *r, char *error);
+/*
+ * What came of a write; frees `error`. `failures` as it was before the write: one that
+ * began before another failed says nothing of whether RocksDB has helped itself.
+ */
+enum err rocks_wrote(struct rocks *r, unsigned failures, char *error);
 enum err rocks_put_synced(struct rocks *r, enum rocks_cf cf, struct span key,
 			  struct span value);
 

@@ -409,12 +409,13 @@ enum err rocks_settle_some(struct rocks *r, struct buf *ret_why)
 	for (; n < SOME && r->fresh.synced.n > 0; n++)
 		batch_unmark(r, batch, &r->fresh.synced.at[--r->fresh.synced.n]);
 	pthread_mutex_unlock(&r->fresh.lock);
+	unsigned failures = atomic_load(&r->space.failures);
 	char *error = NULL;
 	if (n > 0)
 		rocksdb_write(r->db, r->write, batch, &error);
 	rocksdb_writebatch_destroy(batch);
 	/* A mark that stays only has its body looked at when the store is opened. */
-	if (n == 0 || rocks_wrote(r, error) != ERR_OK)
+	if (n == 0 || rocks_wrote(r, failures, error) != ERR_OK)
 		return ERR_OK;
 	error = NULL;
 	rocksdb_flush_wal(r->db, 1, &error);

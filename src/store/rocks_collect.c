@@ -381,6 +381,7 @@ static void start_switches(struct collector *c)
 static enum err remove_victim(struct collector *c)
 {
 	struct rocks *r = c->r;
+	unsigned failures = atomic_load(&r->space.failures);
 	char key[5], *error = NULL;
 	reach(c, "empty");
 	enum err rc = segments_remove(r->segments, c->victim.number);
@@ -390,7 +391,7 @@ static enum err remove_victim(struct collector *c)
 	live_key(key, c->victim.number);
 	rocksdb_delete_cf(r->db, r->write, r->cf[CF_SEG], key, sizeof key, &error);
 	reach(c, "removed");
-	return rocks_wrote(r, error);
+	return rocks_wrote(r, failures, error);
 }
 
 /* ---- turns ---- */

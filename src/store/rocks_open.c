@@ -326,11 +326,12 @@ static enum err try_again(struct rocks *r, struct buf *ret_why)
 	if (++r->space.tries < TRIES)
 		return ERR_OK;
 	r->space.tries = 0;
+	unsigned failures = atomic_load(&r->space.failures);
 	char *error = NULL;
 	rocksdb_delete_cf(r->db, r->write, r->cf[CF_DEFAULT], probe_row,
 			  sizeof probe_row - 1, &error);
 	if (!error)
-		return rocks_wrote(r, error);
+		return rocks_wrote(r, failures, error);
 	buf_puts(ret_why,
 		 "a write failed, and though there is room all others still do: ");
 	return rocks_err(error, ret_why);

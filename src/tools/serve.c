@@ -59,6 +59,20 @@ static void store_is_dead(void *arg, const char *sentence)
 	_exit(EXIT_FAILED);
 }
 
+/*
+ * RocksDB aborts when its log is used after a write to it failed, should one thread do
+ * that before another has told us (store/rocks.h, has_failed). The log then ends with
+ * words as well. abort() goes on when this returns.
+ */
+static void say_aborted(int sig)
+{
+	static const char line[] =
+	    "{\"level\":\"error\",\"event\":\"aborted\",\"reason\":\"an assertion failed, "
+	    "perhaps because the index could not be written; nothing more is "
+	    "acknowledged. See to the device, then start again\"}\n";
+	(void)!write(STDERR_FILENO, line, sizeof line - 1);
+}
+
 /* A connection is a descriptor, and so is an open file of the store. */
 static void raise_descriptors(void)
 {
@@ -240,6 +254,7 @@ static void block_signals(sigset_t *ret)
 	sigaddset(ret, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, ret, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGABRT, say_aborted);
 }
 
 /* Until TERM or INT. */
