@@ -23,6 +23,10 @@ struct bodies {
 	struct body_use *at;
 	size_t n;
 	uint64_t drops;
+	struct { /* to be dropped; sorted when all are there */
+		struct body_id *at;
+		size_t n, cap;
+	} waits;
 };
 
 static struct body_use *find(const struct bodies *b, struct body_id id)
@@ -94,33 +98,20 @@ static bool drop_row(void *arg, struct span key, struct span value)
 {
 	struct bodies *b = arg;
 	struct body_id id = { { 0 } };
-	uint64_t modseq;
+	uint64_t modseq = 0;
 	char text[33];
+	bool is_read = key_read_drop(key, &modseq, &id);
 	b->drops++;
-	if (!key_read_drop(key, &modseq, &id) || modseq > b->c->h.modseq || find(b, id))
+	if (!is_read || modseq > b->c->h.modseq || find(b, id))
 		check_say(b->c, "body %s is to be dropped and should not be",
 			  hex(id, text));
-	return true;
-}
-
-/* Whether a body that no message holds waits to be dropped; those rows are by modseq. */
-struct waits {
-	struct body_id *at;
-	size_t n, cap;
-};
-
-static bool waits_row(void *arg, struct span key, struct span value)
-{
-	struct waits *w = arg;
-	uint64_t modseq;
-	struct body_id id;
-	if (!key_read_drop(key, &modseq, &id))
+	if (!is_read)
 		return true;
-	if (w->n == w->cap) {
-		w->cap = w->cap ? w->cap * 2 : 64;
-		w->at = xrealloc(w->at, w->cap * sizeof *w->at);
+	if (b->waits.n == b->waits.cap) {
+		b->waits.cap = b->waits.cap ? b->waits.cap * 2 : 64;
+		b->waits.at = xrealloc(b->waits.at, b->waits.cap * sizeof id);
 	}
-	w->at[w->n++] = id;
+	b->waits.at[b->waits.n++] = id;
 	return true;
 }
 
@@ -129,25 +120,33 @@ static int by_id(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct body_id));
 }
 
-struct summaries {
-	struct bodies *b;
-	struct waits waits;
-};
+/* No message holds it any more, but a view might. */
+static bool waits(const struct bodies *b, struct body_id id)
+{
+	return b->waits.n && bsearch(&id, b->waits.at, b->waits.n, sizeof id, by_id);
+}
 
 static bool summary_row(void *arg, struct span key, struct span value)
 {
-	struct summaries *s = arg;
+	struct bodies *b = arg;
 	struct body_id id = { { 0 } };
 	struct summary summary;
 	char text[33];
-	struct body_use *u = key_read_body(key, &id) ? find(s->b, id) : NULL;
-	bool waits = s->waits.n &&
-		     bsearch(&id, s->waits.at, s->waits.n, sizeof id, by_id);
-	if (!u && !waits)
-		check_say(s->b->c, "body %s: a summary and no message", hex(id, text));
+	struct body_use *u = key_read_body(key, &id) ? find(b, id) : NULL;
+	if (!u && !waits(b, id))
+		check_say(b->c, "body %s: a summary and no message", hex(id, text));
 	else if (summary_open(value, &summary) != ERR_OK ||
 		 (u && summary.size != u->bytes))
-		check_say(s->b->c, "body %s: its summary is damaged", hex(id, text));
+		check_say(b->c, "body %s: its summary is damaged", hex(id, text));
+	return true;
+}
+
+static bool kept_body(void *arg, struct body_id id)
+{
+	struct bodies *b = arg;
+	char text[33];
+	if (!find(b, id) && !waits(b, id))
+		check_say(b->c, "body %s is kept and no message holds it", hex(id, text));
 	return true;
 }
 
@@ -175,17 +174,15 @@ static enum err check_rows(struct bodies *b)
 {
 	struct check *c = b->c;
 	char text[33];
-	struct summaries s = { .b = b };
 	enum err rc = check_scan(c, KEY_HOLDERS, 0, holders_row, b);
 	if (rc == ERR_OK)
 		rc = check_scan(c, KEY_DROP, 0, drop_row, b);
+	if (b->waits.n > 1) /* those rows are by modseq */
+		qsort(b->waits.at, b->waits.n, sizeof *b->waits.at, by_id);
 	if (rc == ERR_OK)
-		rc = check_scan(c, KEY_DROP, 0, waits_row, &s.waits);
-	if (s.waits.n > 1)
-		qsort(s.waits.at, s.waits.n, sizeof *s.waits.at, by_id);
+		rc = check_scan(c, KEY_SUMMARY, 0, summary_row, b);
 	if (rc == ERR_OK)
-		rc = check_scan(c, KEY_SUMMARY, 0, summary_row, &s);
-	free(s.waits.at);
+		rc = txn_bodies(c->t, kept_body, b);
 	if (b->drops != c->h.drops)
 		check_say(c, "%llu bodies wait to be dropped, its header says %llu",
 			  (unsigned long long)b->drops, (unsigned long long)c->h.drops);
@@ -205,6 +202,7 @@ enum err check_bodies(struct check *c)
 	for (size_t i = 0; i < b.n && rc == ERR_OK; i++)
 		read_body(c, &b.at[i], &piece);
 	buf_done(&piece);
+	free(b.waits.at);
 	free(b.at);
 	return rc;
 }

@@ -119,6 +119,9 @@ enum err engine_body_read(struct engine *e, struct account_id a, struct body_id 
 			  uint64_t off, size_t len, struct buf *out);
 /* In a plan: no row holds the body any more; space is reclaimed later. */
 void txn_body_drop(struct txn *t, struct body_id id);
+/* Every body that is kept for the plan's account, in the order of ids, without what this
+ * plan keeps or drops; stops when `body` returns false. */
+enum err txn_bodies(struct txn *t, bool (*body)(void *arg, struct body_id id), void *arg);
 /*
  * Bodies that a power cut tore: their plans were committed but not yet
  * acknowledged to anybody, and the body's bytes did not reach the device.

@@ -49,6 +49,9 @@ struct engine_kind {
 	void (*body_end)(struct body_put *p);
 	enum err (*body_read)(struct engine *e, struct account_id a, struct body_id id,
 			      uint64_t off, size_t len, struct buf *out);
+	/* As txn_bodies. */
+	enum err (*bodies)(struct txn *t, bool (*body)(void *arg, struct body_id id),
+			   void *arg);
 	enum err (*torn)(struct engine *e,
 			 bool (*body)(void *arg, struct account_id a, struct body_id id),
 			 void *arg);

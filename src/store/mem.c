@@ -227,6 +227,26 @@ static enum err mem_body_read(struct engine *e, struct account_id a, struct body
 	return r ? ERR_OK : ERR_NOENT;
 }
 
+static enum err mem_bodies(struct txn *t, bool (*body)(void *arg, struct body_id id),
+			   void *arg)
+{
+	struct mem *m = mem_of(t->engine);
+	struct span prefix = span_of(t->account.b, sizeof t->account.b), at = prefix;
+	for (bool go_on = true; go_on;) {
+		struct body_id id;
+		pthread_rwlock_rdlock(&m->lock);
+		const struct row *r = rowmap_seek(m->bodies, at, at.n > prefix.n);
+		go_on = r && span_starts(r->key, prefix);
+		if (go_on) {
+			at = arena_dup(t->arena, r->key);
+			memcpy(id.b, at.p + prefix.n, sizeof id.b);
+		}
+		pthread_rwlock_unlock(&m->lock);
+		go_on = go_on && body(arg, id);
+	}
+	return ERR_OK;
+}
+
 /* ---- opening ---- */
 
 static enum err mem_open(const struct engine_config *config, struct engine **ret,
@@ -276,4 +296,5 @@ const struct engine_kind engine_mem = {
 	.body_write = mem_body_write,
 	.body_end = mem_body_end,
 	.body_read = mem_body_read,
+	.bodies = mem_bodies,
 };

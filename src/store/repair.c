@@ -28,6 +28,8 @@ struct repair {
 	uint64_t *mended;
 	struct holder *at; /* sorted */
 	size_t n;
+	struct body_id *drop; /* what waits for the sweep; sorted when all are there */
+	size_t cap_drops;
 	uint64_t drops;
 	uint32_t doomed;
 	uint64_t top_modseq;
@@ -296,7 +298,22 @@ static bool drop_row(void *arg, struct span key, struct span value)
 	}
 	if (modseq > r->top_modseq)
 		r->top_modseq = modseq;
-	r->drops++;
+	if (r->drops == r->cap_drops) {
+		r->cap_drops = r->cap_drops ? 2 * r->cap_drops : 64;
+		r->drop = xrealloc(r->drop, r->cap_drops * sizeof id);
+	}
+	r->drop[r->drops++] = id;
+	return true;
+}
+
+static bool kept_body(void *arg, struct body_id id)
+{
+	struct repair *r = arg;
+	if (find(r, id) ||
+	    (r->drops && bsearch(&id, r->drop, r->drops, sizeof id, by_body)))
+		return true;
+	body_drop(r->change->t, id);
+	mended(r, "a body that no message holds is dropped");
 	return true;
 }
 
@@ -384,11 +401,16 @@ static enum err repair_plan(struct store_op *o, struct change *c)
 	}
 	if (rc == ERR_OK)
 		rc = scan(&r, KEY_DROP, drop_row);
+	if (r.drops > 1)
+		qsort(r.drop, r.drops, sizeof *r.drop, by_body);
 	if (rc == ERR_OK)
 		rc = scan(&r, KEY_SUMMARY, summary_row);
+	if (rc == ERR_OK && r.rc == ERR_OK)
+		rc = txn_bodies(c->t, kept_body, &r);
 	if (rc == ERR_OK)
 		repair_header(&r);
 	free(r.at);
+	free(r.drop);
 	return rc;
 }
 

@@ -103,6 +103,8 @@ enum err rocks_body_write(struct body_put *p, struct span piece);
 void rocks_body_end(struct body_put *p);
 enum err rocks_body_read(struct engine *e, struct account_id a, struct body_id id,
 			 uint64_t off, size_t len, struct buf *out);
+enum err rocks_bodies(struct txn *t, bool (*body)(void *arg, struct body_id id),
+		      void *arg);
 enum err rocks_torn(struct engine *e,
 		    bool (*body)(void *arg, struct account_id a, struct body_id id),
 		    void *arg);

@@ -382,6 +382,34 @@ enum err rocks_recover_bodies(struct rocks *r)
 	return rc;
 }
 
+enum err rocks_bodies(struct txn *t, bool (*body)(void *arg, struct body_id id),
+		      void *arg)
+{
+	struct rocks *r = rocks_of(t->engine);
+	struct span prefix = span_of(t->account.b, sizeof t->account.b);
+	rocksdb_readoptions_t *o = rocksdb_readoptions_create();
+	rocksdb_readoptions_set_prefix_same_as_start(o, 1);
+	if (t->snapshot)
+		rocksdb_readoptions_set_snapshot(o, t->snapshot);
+	rocksdb_iterator_t *it = rocksdb_create_iterator_cf(r->db, o, r->cf[CF_BODY]);
+	for (rocksdb_iter_seek(it, prefix.p, prefix.n); rocksdb_iter_valid(it);
+	     rocksdb_iter_next(it)) {
+		struct body_id id;
+		size_t n;
+		const char *key = rocksdb_iter_key(it, &n);
+		if (n != prefix.n + sizeof id.b || memcmp(key, prefix.p, prefix.n) != 0)
+			break;
+		memcpy(id.b, key + prefix.n, sizeof id.b);
+		if (!body(arg, id))
+			break;
+	}
+	char *error = NULL;
+	rocksdb_iter_get_error(it, &error);
+	rocksdb_iter_destroy(it);
+	rocksdb_readoptions_destroy(o);
+	return rocks_err(error, NULL);
+}
+
 enum err rocks_torn(struct engine *e,
 		    bool (*body)(void *arg, struct account_id a, struct body_id id),
 		    void *arg)

@@ -170,6 +170,11 @@ enum err txn_get_many(struct txn *t, const struct span *keys, size_t n,
 	return rc;
 }
 
+enum err txn_bodies(struct txn *t, bool (*body)(void *arg, struct body_id id), void *arg)
+{
+	return t->engine->kind->bodies(t, body, arg);
+}
+
 enum err txn_body_keep(struct txn *t, struct body_put *p)
 {
 	assert(memcmp(t->account.b, p->account.b, sizeof t->account.b) == 0);

@@ -67,7 +67,8 @@ static void store_is_dead(void *arg, const char *sentence)
 static void say_aborted(int sig)
 {
 	static const char line[] =
-	    "{\"level\":\"error\",\"event\":\"aborted\",\"reason\":\"an assertion failed, "
+	    "{\"level\":\"error\",\"event\":\"aborted\",\"reason\":\"an assertion "
+	    "failed, "
 	    "perhaps because the index could not be written; nothing more is "
 	    "acknowledged. See to the device, then start again\"}\n";
 	(void)!write(STDERR_FILENO, line, sizeof line - 1);

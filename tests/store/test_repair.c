@@ -172,6 +172,33 @@ static void held_and_to_be_dropped(struct account *a)
 	put_row(a, key_drop(3, body_of(a, 3)), SPAN("\1"));
 }
 
+/* A body whose messages' rows have gone, as a damaged chunk would leave it. */
+struct keep_op {
+	struct store_op o;
+	struct body_put *put;
+};
+
+static enum err keep_plan(struct engine_op *e, struct txn *t)
+{
+	return txn_body_keep(t, ((struct keep_op *)(void *)e)->put);
+}
+
+static void body_of_nobody(struct account *a)
+{
+	struct done d = { 0 };
+	struct body_id id;
+	struct keep_op *k = op_new(sizeof *k, site.store, a, done_to(&site.loop, &d));
+	struct body_put *put = engine_body_begin(site.store->engine, a->id, &id);
+	assert_int_equal(engine_body_write(put, SPAN("nobody's")), ERR_OK);
+	k->o.plan = no_plan;
+	k->o.e.plan = keep_plan;
+	k->put = put;
+	op_start(&k->o);
+	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
+	done_clear(&d);
+	engine_body_end(put);
+}
+
 static void fill(struct account *a)
 {
 	struct done d = { 0 };
@@ -191,8 +218,9 @@ static void fill(struct account *a)
 static void what_others_say_is_made_anew(void **state)
 {
 	static void (*const damage[])(struct account *) = {
-		account_counts, mailbox_counts, holders_too_many, holders_lost,
-		holders_of_one, summary,	vanished,	  held_and_to_be_dropped,
+		account_counts, mailbox_counts,		holders_too_many,
+		holders_lost,	holders_of_one,		summary,
+		vanished,	held_and_to_be_dropped, body_of_nobody,
 	};
 	char name[20];
 	for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
