@@ -16,14 +16,36 @@ enum { PARSE, MESSAGE_IN, ANSWER };
 /* What is left of each behind its last whole piece waits in memory. */
 #define APPEND_HELD_MAX (UINT64_C(64) << 20)
 
+/* Looks for 8-bit bytes while a header passes by. */
+struct header_watch {
+	bool is_on, is_over, is_line_begun;
+};
+
+/* True when there are some. */
+static bool header_watch_feed(struct header_watch *w, struct span s)
+{
+	for (size_t i = 0; w->is_on && !w->is_over && i < s.n; i++) {
+		if (s.p[i] & 0x80)
+			return true;
+		if (s.p[i] == '\n' && !w->is_line_begun)
+			w->is_over = true;
+		if (s.p[i] != '\r')
+			w->is_line_begun = s.p[i] != '\n';
+	}
+	return false;
+}
+
 struct append_state {
 	struct cmd *cmd;
 	struct place place;
 	struct append_item *item;
-	size_t n, cap;	  /* complete ones; room */
-	uint64_t held;	  /* bytes of them in memory */
-	bool has_partial; /* item[n] is being fed */
+	size_t n, cap;		   /* complete ones; room */
+	uint64_t held;		   /* bytes of them in memory */
+	bool has_partial;	   /* item[n] is being fed */
 	bool has_nul, is_literal8; /* of a message, and how that one came */
+	bool is_utf8;		   /* the one in hand stands in UTF8 (...) */
+	struct header_watch watch; /* of the one in hand */
+	bool has_8bit;		   /* in the header of one, where that is refused */
 };
 
 static void state_done(void *arg)
@@ -39,15 +61,38 @@ static void drained(void *arg)
 	conn_literal_go(((struct append_state *)arg)->cmd->conn);
 }
 
+/* Of clients that have not enabled UTF-8, by configuration (RFC 9755 section 4). */
+static bool refuses_8bit(const struct cmd *cmd)
+{
+	return cmd->server->config.refuse_8bit_headers && !session_is_utf8(cmd->session);
+}
+
 static bool feed(struct cmd *cmd, struct span bytes)
 {
 	struct append_state *st = cmd->state;
 
+	st->has_8bit |= header_watch_feed(&st->watch, bytes);
 	if (bytes.n && memchr(bytes.p, '\0', bytes.n)) {
 		st->has_nul = true;
 		st->is_literal8 = cmd->literal.literal8;
 	}
 	return incoming_feed(st->item[st->n].body, bytes);
+}
+
+/* "UTF8" SP "(" literal8 ")" (RFC 6855 section 4): what RFC 9755 sends as any other. */
+static bool parse_utf8(struct cmd *cmd)
+{
+	struct append_state *st = cmd->state;
+	struct cursor *cur = &cmd->cur;
+
+	st->is_utf8 = cursor_try_word(cur, "UTF8");
+	if (!st->is_utf8)
+		return true;
+	if (!cursor_sp(cur) || !cursor_char(cur, '('))
+		return false;
+	if (cursor_peek(cur) != '~')
+		return cursor_fail(cur, "a literal8 was expected");
+	return true;
 }
 
 /* [SP "(" flags ")"] [SP date-time] SP literal (RFC 9051 section 9, append-message) */
@@ -74,6 +119,8 @@ static bool parse_options(struct cmd *cmd, struct append_item *item)
 		if (!cursor_sp(cur))
 			return false;
 	}
+	if (!parse_utf8(cmd))
+		return false;
 	if (!cmd->has_literal)
 		return cursor_fail(cur, "a message literal was expected");
 	return cursor_literal_header(cur, &literal);
@@ -127,6 +174,7 @@ static enum verdict message(struct cmd *cmd)
 	item->body = incoming_new(st->place.account, cmd->conn->home->home, drained,
 				  st);
 	st->has_partial = true;
+	st->watch = (struct header_watch){ .is_on = refuses_8bit(cmd) };
 	return cmd_literal(cmd, MESSAGE_IN);
 }
 
@@ -173,6 +221,12 @@ static enum verdict message_in(struct cmd *cmd)
 	st->n++;
 	if (st->has_nul)
 		return refuse_nul(cmd);
+	if (st->is_utf8 && !cursor_char(&cmd->cur, ')'))
+		return reply_syntax(cmd);
+	if (st->has_8bit)
+		return reply_no(cmd, NULL,
+				"A header with 8-bit bytes is taken after ENABLE "
+				"UTF8=ACCEPT only.");
 	if (cmd->has_literal) {
 		/* The one before is put away first, so that many hold little memory. */
 		if (!incoming_end(st->item[st->n - 1].body))

@@ -117,6 +117,8 @@ static enum verdict parse(struct cmd *cmd)
 	if (!cursor_search(&cmd->cur, SEARCH_KEYS_SERVED, &st->program) ||
 	    !cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
+	if (st->program.charset.p && (cmd->session->enabled & ENABLED_UTF8))
+		return reply_bad(cmd, "After ENABLE UTF8=ACCEPT no charset is named.");
 	if (st->program.other_returns.n)
 		return reply_bad(cmd, "That RETURN option is not known here.");
 	st->run.sel = cmd->session->selected;

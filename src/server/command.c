@@ -77,7 +77,7 @@ struct buf *cmd_out(struct cmd *cmd)
 
 struct emit_mode cmd_mode(const struct cmd *cmd)
 {
-	return (struct emit_mode){ .utf8 = session_is_rev2(cmd->session),
+	return (struct emit_mode){ .utf8 = session_is_utf8(cmd->session),
 				   .literal8 = true,
 				   .literal = EMIT_SERVER };
 }

@@ -176,7 +176,7 @@ static bool input_text(struct conn *c)
 	}
 	cmd->cur = cursor_of(
 	    arena_dup(cmd->arena, span_sub(buf_span(&c->in), 0, c->frame.scanned)),
-	    session_is_rev2(cmd->session), cmd->arena);
+	    session_is_utf8(cmd->session), cmd->arena);
 	drop(c, c->frame.scanned);
 	if (rc == FRAME_LONG || rc == FRAME_BAD_LINE) {
 		frame_skip_begin(&c->frame, NULL);

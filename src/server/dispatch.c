@@ -87,7 +87,7 @@ struct cmd *dispatch(struct conn *c, struct span frame,
 	cmd->server = c->server;
 	cmd->arena = a;
 	arena_defer(a, tagged_done, &cmd->tagged);
-	cmd->cur = cursor_of(arena_dup(a, frame), session_is_rev2(s), a);
+	cmd->cur = cursor_of(arena_dup(a, frame), session_is_utf8(s), a);
 	if (literal) {
 		cmd->literal = *literal;
 		cmd->has_literal = true;

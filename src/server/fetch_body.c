@@ -458,17 +458,17 @@ const char *fetch_obstacle(const struct fetch_state *st)
 enum verdict fetch_content(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
-	bool is_rev2 = session_is_rev2(cmd->session);
+	bool is_utf8 = session_is_utf8(cmd->session);
 
 	content_reset(st);
 	switch (item_of(st)->kind) {
 	case FETCH_ENVELOPE: buf_put(&st->line, st->summary->envelope); return CMD_DONE;
 	case FETCH_BODY:
-		buf_put(&st->line, is_rev2 ? st->summary->body : st->summary->body_rev1);
+		buf_put(&st->line, is_utf8 ? st->summary->body : st->summary->body_rev1);
 		return CMD_DONE;
 	case FETCH_BODYSTRUCTURE:
 		buf_put(&st->line,
-			is_rev2 ? st->summary->structure : st->summary->structure_rev1);
+			is_utf8 ? st->summary->structure : st->summary->structure_rev1);
 		return CMD_DONE;
 	case FETCH_BINARY:
 	case FETCH_BINARY_SIZE: return binary(cmd);

@@ -220,6 +220,10 @@ enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
 {
 	r->cmd = cmd;
 	arena_defer(cmd->arena, run_done, r);
+	/* RFC 9755 section 3: where a charset must be named it is this one */
+	if ((cmd->session->enabled & ENABLED_UTF8) && r->program->charset.p &&
+	    !span_ieq(r->program->charset, SPAN("UTF-8")))
+		return reply_bad(cmd, "After ENABLE UTF8=ACCEPT the charset is UTF-8.");
 	switch (search_compile(cmd->arena, r->sel, collation_of(cmd->session), r->program,
 			       &r->search)) {
 	case ERR_OK: break;

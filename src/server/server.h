@@ -59,6 +59,7 @@ struct server_config {
 	const struct server_listener *listener;
 	size_t n_listeners;
 	struct server_limits limits;
+	bool refuse_8bit_headers; /* of clients without UTF8=ACCEPT (RFC 9755 section 4) */
 	struct throttle_config login_delay; /* failed logins by address (auth/throttle.h) */
 	unsigned loops;	     /* threads; 0: one a core */
 	struct net_tls *tls; /* NULL: no TLS; a reference is taken */

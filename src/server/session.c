@@ -160,3 +160,8 @@ bool session_is_uidonly(const struct session *s)
 {
 	return s->enabled & ENABLED_UIDONLY;
 }
+
+bool session_is_utf8(const struct session *s)
+{
+	return s->enabled & (ENABLED_REV2 | ENABLED_UTF8);
+}

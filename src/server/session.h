@@ -17,7 +17,7 @@ enum enabled { /* what ENABLE turned on (RFC 5161), or a command implied */
 	       CONDSTORE_IMPLIED = 4,	/* by STATUS (HIGHESTMODSEQ) and its like */
 	       ENABLED_QRESYNC = 8,	/* RFC 7162 */
 	       ENABLED_UIDONLY = 16,	/* RFC 9586 */
-	       ENABLED_UTF8 = 32,	/* RFC 6855 */
+	       ENABLED_UTF8 = 32,	/* RFC 9755 */
 	       ENABLED_METADATA = 64,	/* RFC 5464 */
 	       ENABLED_METADATA_SERVER = 128,
 	       ENABLED_MAX = 65536, /* the last bit */
@@ -62,5 +62,7 @@ bool session_condstore(const struct session *s);
 bool session_vanished(const struct session *s);
 /* No message number in either direction (RFC 9586). */
 bool session_is_uidonly(const struct session *s);
+/* UTF-8 in names and quoted strings, both ways: IMAP4rev2 or UTF8=ACCEPT is enabled. */
+bool session_is_utf8(const struct session *s);
 
 #endif

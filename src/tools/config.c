@@ -307,6 +307,7 @@ static void take_paths(struct config *c, const struct raw_config *raw)
 	c->store_engine = s && s->engine && *s->engine ? "mem" : "rocks";
 	c->store_directory = path_of(c, s ? s->directory : NULL, "store");
 	c->users = path_of(c, raw->users, "users");
+	c->refuse_8bit_headers = raw->legacy_8bit && *raw->legacy_8bit;
 	c->log_level = raw->log && raw->log->level ? (enum log_level) * raw->log->level
 						   : LOG_INFO;
 }

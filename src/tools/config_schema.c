@@ -27,6 +27,7 @@ static const cyaml_strval_t level_words[] = { { "debug", LOG_DEBUG },
 					      { "info", LOG_INFO },
 					      { "warning", LOG_WARNING },
 					      { "error", LOG_ERROR } };
+static const cyaml_strval_t legacy_words[] = { { "keep", 0 }, { "reject", 1 } };
 static const cyaml_strval_t yes_no_words[] = { { "false", 0 }, { "true", 1 } };
 static const cyaml_strval_t yes_words[] = { { "true", 1 } };
 
@@ -93,6 +94,7 @@ static const cyaml_schema_field_t fixed_fields[] = {
 	TEXT("users", OPT, struct raw_config, users),
 	CYAML_FIELD_SEQUENCE("policy", CYAML_FLAG_POINTER | OPT, struct raw_config,
 			     policy, &rule_value, 0, 1000),
+	WORD_PTR("legacy-8bit-headers", struct raw_config, legacy_8bit, legacy_words),
 	SECTION_OF("log", log, log_fields),
 	CYAML_FIELD_ENUM("end-of-configuration", STRICT, struct raw_config, end,
 			 yes_words, COUNT(yes_words)),

@@ -50,6 +50,7 @@ struct raw_config {
 	struct raw_rule *policy;
 	unsigned policy_count;
 	struct raw_numbers *section[SECTIONS];
+	int *legacy_8bit; /* 0 keep, 1 reject */
 	struct raw_log *log;
 	int end;
 };

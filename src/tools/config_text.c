@@ -60,10 +60,8 @@ static void put_listeners(const struct config_wish *w, struct buf *out)
 	const char *address = w->address ? w->address : "127.0.0.1";
 	put_comment(out, "", about_listeners);
 	buf_puts(out, "listeners:\n");
-	put_listener(out, "imap", address, w->imap, "starttls",
-		     w->plaintext_login);
-	put_listener(out, "imaps", address, w->imaps, "implicit",
-		     false);
+	put_listener(out, "imap", address, w->imap, "starttls", w->plaintext_login);
+	put_listener(out, "imaps", address, w->imaps, "implicit", false);
 	put_comment(out, "  ", about_lmtp);
 }
 
@@ -106,6 +104,12 @@ void config_text(const struct config_wish *w, struct buf *out)
 		      "    admins: false\n");
 	put_sections(out);
 	buf_putc(out, '\n');
+	put_comment(
+	    out, "",
+	    "APPEND with 8-bit bytes in the header, from a client that has not enabled\n"
+	    "UTF8=ACCEPT or IMAP4rev2: keep, or reject as RFC 9755 asks. Old mail has "
+	    "such\nheaders, and a program that copies it must be able to store it.");
+	buf_puts(out, "legacy-8bit-headers: keep\n\n");
 	put_comment(
 	    out, "",
 	    "JSON lines on standard error. level: debug, info, warning or error.");

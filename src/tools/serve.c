@@ -117,6 +117,7 @@ static enum err open_server(struct serving *s, struct buf *why)
 		.listener = c->listener,
 		.n_listeners = c->n_listeners,
 		.limits = c->limits,
+		.refuse_8bit_headers = c->refuse_8bit_headers,
 		.login_delay = c->throttle,
 		.loops = c->loops,
 		.tls = s->tls,
