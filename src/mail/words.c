@@ -1,6 +1,7 @@
 /* Encoded words and extended parameters to UTF-8 (RFC 2047, RFC 2231). */
 #include "mail/words.h"
 
+#include "base/base64.h"
 #include "mail/charset.h"
 #include "mail/coding.h"
 #include "mail/header.h"
@@ -290,4 +291,24 @@ bool words_param(const struct mime_param *params, size_t n_params, struct span n
 		}
 	}
 	return false;
+}
+
+enum {
+	WORD_BYTES = 36
+}; /* of text: 60 characters, so a line of 76 has room for a name */
+
+void words_encode(struct span utf8, const char *between, struct buf *out)
+{
+	while (utf8.n > 0) {
+		size_t n = utf8.n < WORD_BYTES ? utf8.n : WORD_BYTES;
+
+		while (n > 1 && n < utf8.n && ((unsigned char)utf8.p[n] & 0xc0) == 0x80)
+			n--;
+		buf_puts(out, "=?utf-8?B?");
+		base64_encode(span_sub(utf8, 0, n), out);
+		buf_puts(out, "?=");
+		utf8 = span_sub(utf8, n, utf8.n);
+		if (utf8.n > 0)
+			buf_puts(out, between);
+	}
 }

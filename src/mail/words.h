@@ -17,6 +17,12 @@ struct mime_param;
 void words_decode(struct span value, struct buf *out);
 
 /*
+ * Appends `utf8`, which is UTF-8, as encoded words (RFC 2047 section 4.1, "B"), none
+ * longer than 60 characters or ending within a character, with `between` between them.
+ */
+void words_encode(struct span utf8, const char *between, struct buf *out);
+
+/*
  * The value of parameter `name` as UTF-8: "name", "name*" or the
  * continuations "name*0", "name*1*", ... put together (RFC 2231 sections 3 and
  * 4). Appends to `out`; false when there is no such parameter.

@@ -16,6 +16,7 @@ static void state_done(void *arg)
 
 	numset_done(&st->uids);
 	numset_done(&st->newly_seen);
+	numset_done(&st->downgraded);
 	fetch_content_done(st);
 	buf_done(&st->line);
 }
@@ -145,7 +146,7 @@ static enum verdict all_done(struct cmd *cmd)
 
 	if (st->failed)
 		return reply_no(cmd, st->code, "Some messages could not be given.");
-	return reply_done(cmd);
+	return fetch_reply_done(cmd);
 }
 
 /* Prints messages until something has to be waited for. */

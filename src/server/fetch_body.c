@@ -126,8 +126,8 @@ static enum verdict give_up(struct cmd *cmd, const char *code)
 /* ---- what to do with a chunk ---- */
 
 /*
- * A literal holds no NUL (RFC 9051 section 9, CHAR8). Mail that came by LMTP may have one:
- * it is shown as 0x80, as other servers do; BINARY gives the byte itself.
+ * A literal holds no NUL (RFC 9051 section 9, CHAR8). Mail that came by LMTP may have
+ * one: it is shown as 0x80, as other servers do; BINARY gives the byte itself.
  */
 static void put_char8(const struct fetch_state *st, struct buf *out, struct span bytes)
 {
@@ -158,13 +158,16 @@ static enum verdict raw_chunk(struct cmd *cmd, struct span bytes)
 	return st->done == st->bytes ? CMD_DONE : more(cmd);
 }
 
-static void print_text(struct cmd *cmd, struct span text)
+static void print_header(struct cmd *cmd, struct span block)
 {
 	struct fetch_state *st = cmd->state;
+	struct buf room = { 0 };
+	struct span text = fetch_header(cmd, block, &room);
 
 	text = fetch_partial(item_of(st), text);
 	emit_literal_header(&st->line, cmd_mode(cmd), text.n);
 	put_char8(st, &st->line, text);
+	buf_done(&room);
 }
 
 static void print_fields(struct cmd *cmd, struct span block)
@@ -175,7 +178,7 @@ static void print_fields(struct cmd *cmd, struct span block)
 
 	header_filter(block, sec->names, sec->n_names,
 		      sec->text == FETCH_TEXT_HEADER_FIELDS_NOT, &text);
-	print_text(cmd, buf_span(&text));
+	print_header(cmd, buf_span(&text));
 	buf_done(&text);
 }
 
@@ -187,7 +190,10 @@ static enum verdict fields_chunk(struct cmd *cmd, struct span bytes)
 	st->done += bytes.n;
 	if (st->done < st->bytes)
 		return read_next(cmd);
-	print_fields(cmd, buf_span(&st->collected));
+	if (st->how == HOW_HEADER)
+		print_header(cmd, buf_span(&st->collected));
+	else
+		print_fields(cmd, buf_span(&st->collected));
 	content_reset(st);
 	return CMD_DONE;
 }
@@ -294,7 +300,8 @@ static enum verdict take_chunk(struct cmd *cmd, enum err rc, struct span bytes)
 		return give_up(cmd, "CORRUPTION");
 	switch (st->how) {
 	case HOW_RAW: return raw_chunk(cmd, bytes);
-	case HOW_FIELDS: return fields_chunk(cmd, bytes);
+	case HOW_FIELDS:
+	case HOW_HEADER: return fields_chunk(cmd, bytes);
 	case HOW_COUNT: return count_chunk(cmd, bytes);
 	default: return decoded_chunk(cmd, bytes);
 	}
@@ -351,7 +358,7 @@ static enum verdict section(struct cmd *cmd)
 	if (fetch_is_whole(item_of(st)))
 		return raw_range(cmd, 0, st->message->msg.info->bytes);
 	if (st->want.n_names && fetch_is_fields(item_of(st)) && st->content->has_fields) {
-		print_text(cmd, st->summary->header);
+		print_header(cmd, st->summary->header);
 		return CMD_DONE;
 	}
 	if (section_find(st->summary, sec->path, sec->n_path,
@@ -359,6 +366,9 @@ static enum verdict section(struct cmd *cmd)
 		nil(st);
 		return CMD_DONE;
 	}
+	if (fetch_downgrades(cmd) && r.bytes > 0 && r.bytes <= HEADER_MAX &&
+	    (sec->text == FETCH_TEXT_HEADER || sec->text == FETCH_TEXT_MIME))
+		return read_range(cmd, HOW_HEADER, r.start, r.bytes);
 	if (!is_fields)
 		return raw_range(cmd, r.start, r.bytes);
 	if (summary_has_fields(st, sec)) {
@@ -462,13 +472,16 @@ enum verdict fetch_content(struct cmd *cmd)
 
 	content_reset(st);
 	switch (item_of(st)->kind) {
-	case FETCH_ENVELOPE: buf_put(&st->line, st->summary->envelope); return CMD_DONE;
+	case FETCH_ENVELOPE:
+		fetch_put_envelope(cmd, st->summary->envelope);
+		return CMD_DONE;
 	case FETCH_BODY:
-		buf_put(&st->line, is_utf8 ? st->summary->body : st->summary->body_rev1);
+		fetch_put_structure(cmd,
+				    is_utf8 ? st->summary->body : st->summary->body_rev1);
 		return CMD_DONE;
 	case FETCH_BODYSTRUCTURE:
-		buf_put(&st->line,
-			is_utf8 ? st->summary->structure : st->summary->structure_rev1);
+		fetch_put_structure(cmd, is_utf8 ? st->summary->structure
+						 : st->summary->structure_rev1);
 		return CMD_DONE;
 	case FETCH_BINARY:
 	case FETCH_BINARY_SIZE: return binary(cmd);

@@ -26,6 +26,7 @@ enum fetch_step {
 enum fetch_how {
 	HOW_RAW,     /* a range as it stands */
 	HOW_FIELDS,  /* a header block, filtered */
+	HOW_HEADER,  /* a header block, for a client without UTF-8 */
 	HOW_COUNT,   /* a part, decoded to learn its size */
 	HOW_DECODED, /* the same again, decoded and sent */
 };
@@ -36,6 +37,7 @@ struct fetch_state {
 	struct numset_iter it;
 	struct want want, want_large; /* of the messages, from the store */
 	struct numset newly_seen;
+	struct numset downgraded; /* UIDs (RFC 6858 section 3) */
 	struct report_silent silent;
 	struct flag_names seen_flag;
 
@@ -74,6 +76,17 @@ enum ahead_fill fetch_fill(struct ahead *ahead, struct ahead_batch *b,
 bool fetch_is_whole(const struct fetch_item *item);
 /* Whether it is header fields of the message itself. */
 bool fetch_is_fields(const struct fetch_item *item);
+
+/* fetch_downgrade.c */
+/* Whether headers in UTF-8 are shown to this client as RFC 6858 says. */
+bool fetch_downgrades(const struct cmd *cmd);
+/* Print into st->line; the message is noted when it was changed. */
+void fetch_put_envelope(struct cmd *cmd, struct span wire);
+void fetch_put_structure(struct cmd *cmd, struct span wire);
+/* `block`, or what is shown instead, which lives in `room`. */
+struct span fetch_header(struct cmd *cmd, struct span block, struct buf *room);
+/* OK, with the messages that were not shown as they are. */
+enum verdict fetch_reply_done(struct cmd *cmd);
 
 /* fetch_body.c */
 /*
