@@ -13,10 +13,22 @@ struct workers {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake;
 	struct task *head, **tail;
+	unsigned n_idle;
+	bool is_waking; /* an idle one was called and has not come yet */
 	bool is_stopping;
 	unsigned n;
 	pthread_t threads[];
 };
+
+/* With the lock held; true: signal when it is not held any more, lest the called one
+ * comes just to wait for it. One is called at a time, and calls the next. */
+static bool must_call(struct workers *w)
+{
+	if (!w->head || !w->n_idle || w->is_waking)
+		return false;
+	w->is_waking = true;
+	return true;
+}
 
 static void post(struct executor *x, struct task *t)
 {
@@ -25,16 +37,22 @@ static void post(struct executor *x, struct task *t)
 	pthread_mutex_lock(&w->lock);
 	*w->tail = t;
 	w->tail = &t->next;
-	pthread_cond_signal(&w->wake);
+	bool must = must_call(w);
 	pthread_mutex_unlock(&w->lock);
+	if (must)
+		pthread_cond_signal(&w->wake);
 }
 
 /* The next task; NULL when all is done and the pool is stopping. */
 static struct task *next_task(struct workers *w)
 {
 	pthread_mutex_lock(&w->lock);
-	while (!w->head && !w->is_stopping)
+	while (!w->head && !w->is_stopping) {
+		w->n_idle++;
 		pthread_cond_wait(&w->wake, &w->lock);
+		w->n_idle--;
+		w->is_waking = false;
+	}
 	struct task *t = w->head;
 	if (t) {
 		w->head = t->next;
@@ -42,7 +60,10 @@ static struct task *next_task(struct workers *w)
 			w->tail = &w->head;
 		t->next = NULL;
 	}
+	bool must = must_call(w);
 	pthread_mutex_unlock(&w->lock);
+	if (must)
+		pthread_cond_signal(&w->wake);
 	return t;
 }
 

@@ -30,6 +30,7 @@ struct commit {
 	struct group next;
 	uint64_t ticket;
 	bool is_stopping;
+	bool is_asleep;  /* the commit thread, and nobody has called it yet */
 	bool is_ticking; /* these two: the commit thread's */
 	uint64_t next_tick_us;
 	struct { /* the helper, which syncs bodies */
@@ -78,8 +79,8 @@ static void bodies_start(struct commit *c)
 {
 	pthread_mutex_lock(&c->lock);
 	c->bodies.is_wanted = true;
-	pthread_cond_signal(&c->bodies.wake);
 	pthread_mutex_unlock(&c->lock);
+	pthread_cond_signal(&c->bodies.wake);
 }
 
 static enum err bodies_finish(struct commit *c)
@@ -133,6 +134,7 @@ static void tell(struct group *g)
 /* With the lock held. False when it is time for a tick. */
 static bool sleep_a_while(struct commit *c)
 {
+	c->is_asleep = true;
 	if (!c->is_ticking) {
 		pthread_cond_wait(&c->wake, &c->lock);
 		return true;
@@ -148,6 +150,7 @@ static bool take_group(struct commit *c, struct group *g)
 	pthread_mutex_lock(&c->lock);
 	while (!c->next.head && !c->is_stopping && sleep_a_while(c))
 		;
+	c->is_asleep = false;
 	bool is_over = !c->next.head && c->is_stopping;
 	*g = c->next;
 	group_init(&c->next);
@@ -193,8 +196,11 @@ uint64_t commit_add(struct commit *c, struct task *t, unsigned what)
 	group_add(&c->next, t);
 	c->next.what |= what;
 	uint64_t ticket = c->next.ticket = ++c->ticket;
-	pthread_cond_signal(&c->wake);
+	bool must_wake = c->is_asleep;
+	c->is_asleep = false;
 	pthread_mutex_unlock(&c->lock);
+	if (must_wake)
+		pthread_cond_signal(&c->wake);
 	return ticket;
 }
 
@@ -207,8 +213,11 @@ void commit_wait(struct commit *c, struct task *t, uint64_t ticket)
 	/* The writer stands before it, in this group or one under way. */
 	pthread_mutex_lock(&c->lock);
 	group_add(&c->next, t);
-	pthread_cond_signal(&c->wake);
+	bool must_wake = c->is_asleep;
+	c->is_asleep = false;
 	pthread_mutex_unlock(&c->lock);
+	if (must_wake)
+		pthread_cond_signal(&c->wake);
 }
 
 static void stop_bodies(struct commit *c)
