@@ -55,6 +55,7 @@ struct client_config {
 	uint64_t silence_ms; /* the longest wait for a byte while an answer is due */
 	/* How long a server that greeted once is tried again when it is lost; 0: not. */
 	uint64_t retry_ms;
+	bool compress;	   /* COMPRESS=DEFLATE behind each login, where it is offered */
 	bool never_switch; /* reconnect for each user, even where UNAUTHENTICATE is */
 };
 
@@ -148,6 +149,7 @@ struct client_stats {
 	uint64_t tls_full, tls_resumed; /* handshakes */
 	uint64_t logins, login_failures;
 	uint64_t switches;   /* by UNAUTHENTICATE */
+	uint64_t compressed; /* logins that went on to COMPRESS */
 	uint64_t reconnects; /* made to change the user */
 	uint64_t lost;	     /* connections that ended by themselves */
 };

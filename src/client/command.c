@@ -232,6 +232,8 @@ static bool pump_step(struct client *c)
 	if (!cmd->is_sent)
 		return true;
 	c->sending = cmd->next;
+	if (cmd->role == ROLE_UNAUTHENTICATE)
+		login_left(c);
 	if (cmd->is_answered)
 		finish(c, cmd, &cmd->result);
 	return true;

@@ -139,7 +139,7 @@ static void forget(struct client *c)
 	c->is_preset = false;
 	reader_reset(c);
 	login_caps_forget(c);
-	c->has_initial_response = false;
+	c->has_initial_response = c->is_compress_refused = false;
 	buf_clear(&c->user);
 	c->become.is_close_due = false;
 	net_timer_stop(&c->deadline);

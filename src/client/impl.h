@@ -28,7 +28,8 @@ enum role {
 	ROLE_CAPABILITY,
 	ROLE_STARTTLS,
 	ROLE_AUTHENTICATE,
-	ROLE_UNAUTHENTICATE
+	ROLE_UNAUTHENTICATE,
+	ROLE_COMPRESS
 };
 
 struct client_cmd {
@@ -90,6 +91,7 @@ struct client {
 	 * (Cyrus 3.6: UNAUTHENTICATE). */
 	bool is_asked, is_asking; /* of this login */
 	bool is_code_enough;	  /* the command told no more, once */
+	bool is_compress_refused; /* on this connection */
 	struct buf user;
 	const char *why_no_switch;
 	bool was_connected;
@@ -141,6 +143,8 @@ void login_lost(struct client *c, enum err rc, struct span why);
 /* A command has ended: a close that was due may be done. */
 void login_command_ended(struct client *c);
 void login_starttls(struct client *c);
+/* UNAUTHENTICATE has been written as a whole. */
+void login_left(struct client *c);
 void become_end(struct client *c, const struct client_result *result);
 void become_fail(struct client *c, enum err rc, const char *text);
 

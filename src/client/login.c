@@ -4,11 +4,13 @@
  * doc/client.md stand beside the lines that keep them.
  */
 #include <assert.h>
+#include <string.h>
 #include "auth/mech.h"
 #include "base/arena.h"
 #include "base/base64.h"
 #include "base/clock.h"
 #include "client/impl.h"
+#include "net/deflate.h"
 
 #define PAUSE_FIRST_MS 250
 #define PAUSE_MAX_MS   4000
@@ -245,6 +247,70 @@ static void send_auth(struct client *c)
 	cmd_send(cmd);
 }
 
+/* --- compression (RFC 4978) ------------------------------------------------ */
+
+static bool is_compressed(const struct client *c)
+{
+	return strcmp(net_layer_top(c->net), "deflate") == 0;
+}
+
+static void compress_done(void *arg, const struct client_result *r)
+{
+	struct client *c = arg;
+
+	if (is_lost(r))
+		return;
+	if (r->rc == ERR_OK) {
+		/* What has come behind the OK is compressed already. */
+		net_unread(c->net, buf_span(&c->in));
+		buf_clear(&c->in);
+		net_layer_push(c->net, net_deflate_new(NET_DEFLATE_LEVEL));
+		c->stats.compressed++;
+	} else {
+		c->is_compress_refused = true;
+	}
+	if (c->become.is_active)
+		become_step(c);
+}
+
+static const struct client_calls compress_calls = { .done = compress_done };
+
+static bool wants_compress(const struct client *c)
+{
+	return c->cfg.compress && !c->is_compress_refused && !is_compressed(c) &&
+	       client_has(c, "COMPRESS=DEFLATE");
+}
+
+/* Nothing may follow it before its result (section 3): ready comes behind it. */
+static void send_compress(struct client *c)
+{
+	struct client_cmd *cmd = cmd_new(c, ROLE_COMPRESS, &compress_calls, c);
+
+	buf_puts(&cmd->text, "COMPRESS DEFLATE");
+	cmd_send(cmd);
+}
+
+/* C3: our side ends with the command; what follows is plain. */
+void login_left(struct client *c)
+{
+	/* It fails when the connection has: on_closed tells. */
+	if (is_compressed(c))
+		(void)net_layer_end_out(c->net);
+}
+
+/* C3: the server's side ends with its OK. False: it did not, and the connection is gone. */
+static bool end_compression(struct client *c)
+{
+	if (!is_compressed(c))
+		return true;
+	if (c->in.n == 0 && net_layer_pop(c->net) == ERR_OK)
+		return true;
+	connect_drop(c, ERR_CORRUPT, "the server compresses behind its last answer");
+	return false;
+}
+
+/* --- another user ---------------------------------------------------------- */
+
 static void unauth_done(void *arg, const struct client_result *r)
 {
 	struct client *c = arg;
@@ -266,6 +332,8 @@ static void unauth_done(void *arg, const struct client_result *r)
 		connect_start(c);
 		return;
 	}
+	if (!end_compression(c))
+		return;
 	/* C2: all of the old login is forgotten; TLS stays. */
 	c->stats.switches++;
 	c->phase = PHASE_OPEN;
@@ -317,6 +385,10 @@ static void step_in(struct client *c)
 		return; /* capability_done() goes on */
 	if (!c->has_caps) {
 		ask_caps(c);
+	} else if (!c->is_preset &&
+		   span_eq(buf_span(&c->user), buf_span(&c->become.user)) &&
+		   wants_compress(c)) {
+		send_compress(c);
 	} else if (!c->is_preset &&
 		   span_eq(buf_span(&c->user), buf_span(&c->become.user))) {
 		struct client_result ok = { .rc = ERR_OK };

@@ -63,6 +63,7 @@ struct net_layer {
 	struct buf up;		 /* decoded, not taken yet by the layer above */
 	struct buf out;		 /* to be encoded by this layer */
 	size_t want; /* after NET_MORE: bytes of `from` the unit needs, or 0 */
+	bool has_ended_out; /* what is written goes to the layer below */
 	bool is_finishing;
 };
 
@@ -78,6 +79,11 @@ void net_layer_push(struct net_stack *s, struct net_layer *l);
  * net_unread): nobody could tell which layer they are for.
  */
 enum err net_layer_pop(struct net_stack *s);
+/*
+ * Only its outbound side ends, behind what was written so far; net_layer_pop() ends the
+ * other later. For a client, whose layer ends with its command (RFC 8437 section 3).
+ */
+enum err net_layer_end_out(struct net_stack *s);
 /* The top layer; "tcp" when there is no other. One that is finishing does not count. */
 const char *net_layer_top(const struct net_stack *s);
 /* From decode() and encode(): why NET_FAIL or an error is returned. */

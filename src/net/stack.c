@@ -126,19 +126,30 @@ static struct net_layer *lasting(const struct net_stack *s)
 	return l;
 }
 
-enum err net_layer_pop(struct net_stack *s)
+enum err net_layer_end_out(struct net_stack *s)
 {
 	struct net_layer *l = lasting(s);
 	assert(l->below && l->ops->finish);
-	if (l->up.n)
-		return ERR_INVAL;
+	if (l->has_ended_out)
+		return ERR_OK;
 	stack_count_out(s);
 	stack_encode(s);
 	if (s->fault)
 		return s->fault->rc;
 	enum err rc = l->ops->finish(l, &l->below->out);
-	l->is_finishing = true;
+	l->has_ended_out = true;
 	s->out_counted = s->top->out.n;
+	return rc;
+}
+
+enum err net_layer_pop(struct net_stack *s)
+{
+	struct net_layer *l = lasting(s);
+	if (l->up.n)
+		return ERR_INVAL;
+	enum err rc = net_layer_end_out(s);
+	if (rc == ERR_OK)
+		l->is_finishing = true;
 	return rc;
 }
 
@@ -301,7 +312,7 @@ void stack_encode(struct net_stack *s)
 	for (struct net_layer *l = s->top; l->below; l = l->below) {
 		if (l->out.n == 0 || l == s->shaking)
 			continue;
-		if (l->is_finishing) {
+		if (l->has_ended_out) {
 			move_all(&l->out, &l->below->out);
 		} else if (l->ops->encode(l, &l->out, &l->below->out) != ERR_OK) {
 			if (!s->fault)

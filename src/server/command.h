@@ -33,9 +33,12 @@ enum wait {
 	WAIT_TURN,    /* CMD_YIELD */
 };
 
+/* Around the tagged OK, at the exact byte: see doc/rooms.md. */
 struct switch_plan {
-	bool push_tls;	  /* STARTTLS */
-	bool new_session; /* the session object is replaced */
+	enum { KEEP_ALL, KEEP_TLS } keep; /* layers above TLS are taken off */
+	bool push_tls;			  /* STARTTLS */
+	bool push_deflate;		  /* COMPRESS */
+	bool new_session;		  /* the session object is replaced */
 };
 
 /* Where a command may stand (RFC 9051 section 6). */

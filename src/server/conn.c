@@ -7,6 +7,7 @@
 #include "server/conn.h"
 
 #include "base/clock.h"
+#include "net/deflate.h"
 #include "server/capability.h"
 #include "server/conn_run.h"
 #include "server/dispatch.h"
@@ -206,19 +207,48 @@ void conn_sleep(struct conn *c, uint64_t ms)
 
 /* ---- a command ---- */
 
-/* The one place where a connection changes what lies under a user (RFC 8437). */
+static bool has_layers_above_tls(const struct conn *c)
+{
+	const char *top = net_layer_top(c->net);
+
+	return strcmp(top, "tcp") != 0 && strcmp(top, "tls") != 0;
+}
+
+/* Bytes that came where none may be: nobody can tell which layer they are for. */
+static const char *obstacle(const struct conn *c, const struct switch_plan *plan)
+{
+	bool has_more = c->in.n || net_raw_pending(c->net);
+
+	/* RFC 9051 section 11.1: what came behind it in plain text was injected. */
+	if (plan->push_tls && has_more)
+		return "Nothing may follow STARTTLS before TLS.";
+	/* RFC 4978 section 3: the client waits for the result. */
+	if (plan->push_deflate && has_more)
+		return "Nothing may follow COMPRESS before its result.";
+	/* RFC 8437 sections 3 and 4.1: the client's layers end with the command. */
+	if (plan->keep == KEEP_TLS && has_layers_above_tls(c) && c->in.n)
+		return "UNAUTHENTICATE ends the layer; nothing more may be in it.";
+	return NULL;
+}
+
+/*
+ * The one place where a connection changes what lies under a user (RFC 8437). The tagged
+ * OK was written: it is the last that goes out through what is taken off, and in front of
+ * what is put on.
+ */
 static void carry_out(struct conn *c, struct switch_plan plan)
 {
-	if (plan.push_tls && (c->in.n || net_raw_pending(c->net))) {
-		/* RFC 9051 section 11.1: what came behind STARTTLS in plain text was
-		 * injected. */
-		conn_fail(c, "Nothing may follow STARTTLS before TLS.");
-		return;
-	}
 	if (plan.new_session) {
 		session_end(c->session);
 		c->session = session_new(c);
 	}
+	while (plan.keep == KEEP_TLS && has_layers_above_tls(c))
+		if (net_layer_pop(c->net) != ERR_OK) {
+			conn_fail(c, "A layer could not be taken off.");
+			return;
+		}
+	if (plan.push_deflate)
+		net_layer_push(c->net, net_deflate_new(NET_DEFLATE_LEVEL));
 	if (plan.push_tls) {
 		free(c->id.text);
 		c->id = (struct peer_id){ 0 };
@@ -245,10 +275,14 @@ static void finish(struct conn *c, enum verdict verdict)
 {
 	struct cmd *cmd = c->cmd;
 	struct switch_plan plan = cmd->plan;
+	const char *why = verdict == CMD_SWITCH ? obstacle(c, &plan) : NULL;
 
 	if (!cmd->no_report)
 		report(cmd);
-	net_write(c->net, buf_span(&cmd->tagged));
+	if (why)
+		c->bye_text = why;
+	else
+		net_write(c->net, buf_span(&cmd->tagged));
 	c->session->commands++;
 	if (cmd->tagged_kind == TAGGED_BAD)
 		count_bad(c);

@@ -61,7 +61,7 @@ static enum verdict run(struct cmd *cmd)
 	uint64_t delay = switch_delay_ms(c);
 	if (delay)
 		return cmd_sleep(cmd, 1, delay);
-	cmd->plan = (struct switch_plan){ .new_session = true };
+	cmd->plan = (struct switch_plan){ .keep = KEEP_TLS, .new_session = true };
 	reply_ok(cmd, capability_code(cmd, IN_NOT_AUTH), "Not authenticated any more.");
 	return CMD_SWITCH;
 }

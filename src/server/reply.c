@@ -36,6 +36,12 @@ enum verdict reply_bad(struct cmd *cmd, const char *text)
 	return CMD_DONE;
 }
 
+enum verdict reply_bad_code(struct cmd *cmd, const char *code, const char *text)
+{
+	tagged_set(cmd, TAGGED_BAD, "BAD", code, text);
+	return CMD_DONE;
+}
+
 enum verdict reply_syntax(struct cmd *cmd)
 {
 	const char *why = cmd->cur.why ? cmd->cur.why

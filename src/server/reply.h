@@ -13,6 +13,7 @@ enum verdict reply_ok(struct cmd *cmd, const char *code, const char *text);
 enum verdict reply_no(struct cmd *cmd, const char *code, const char *text);
 /* Counts as a bad command (limits). */
 enum verdict reply_bad(struct cmd *cmd, const char *text);
+enum verdict reply_bad_code(struct cmd *cmd, const char *code, const char *text);
 /* BAD with what the cursor stumbled over. */
 enum verdict reply_syntax(struct cmd *cmd);
 /* OK with the usual text "NAME completed." */

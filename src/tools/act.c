@@ -44,6 +44,7 @@ static const char help[] =
     "  --pin SHA256                  trust this one certificate\n"
     "  --plaintext                   imap:// without TLS, to a loopback address only\n"
     "  --timeout SECONDS             longest silence of the server (60)\n"
+    "  --compress                    COMPRESS=DEFLATE, where the server offers it\n"
     "  --reconnect                   a new connection for each user\n"
     "  --journal FILE                note who is done; run again to go on\n"
     "  --json                        an object a user on standard output\n"

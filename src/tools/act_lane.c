@@ -257,6 +257,7 @@ void act_lanes_start(struct act_run *r)
 		.password = buf_span(&r->password),
 		.silence_ms = (uint64_t)o->timeout_s * 1000,
 		.retry_ms = RETRY_MS,
+		.compress = o->is_compressed,
 		.never_switch = o->is_reconnect,
 	};
 

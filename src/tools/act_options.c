@@ -35,6 +35,7 @@ static const struct option_row text_options[] = {
 static const struct option_row flag_options[] = {
 	FLAG("plaintext", is_plaintext),
 	FLAG("json", is_json),
+	FLAG("compress", is_compressed),
 	FLAG("reconnect", is_reconnect),
 	FLAG("quiet", is_quiet),
 

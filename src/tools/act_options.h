@@ -48,7 +48,7 @@ struct act_options {
 	const char *summary_json;
 	unsigned connections;
 	unsigned timeout_s;
-	bool is_json, is_reconnect, is_quiet;
+	bool is_json, is_compressed, is_reconnect, is_quiet;
 	struct act_job job;
 };
 

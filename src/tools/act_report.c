@@ -109,6 +109,7 @@ void report_add_client(struct act_report *p, const struct client_stats *s)
 	c->login_failures += s->login_failures;
 	c->switches += s->switches;
 	c->reconnects += s->reconnects;
+	c->compressed += s->compressed;
 	c->lost += s->lost;
 }
 
@@ -218,6 +219,7 @@ void report_summary_json(struct act_run *r, struct buf *out)
 	json_num(&j, "logins", (int64_t)c->logins);
 	json_num(&j, "switches", (int64_t)c->switches);
 	json_num(&j, "reconnects", (int64_t)c->reconnects);
+	json_num(&j, "compressed", (int64_t)c->compressed);
 	json_num(&j, "lost", (int64_t)c->lost);
 	json_str(&j, "way", span_str(way(p)));
 	if (p->why_no_switch)

@@ -25,6 +25,8 @@ import tempfile
 import threading
 import time
 
+from deflate import Wire
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT = float(os.environ.get("MAILSTILE_TEST_TIMEOUT", "20"))
 ADMIN, ADMIN_PW = "root", "root's secret"
@@ -254,8 +256,8 @@ class Site:
 
     # -- connections --------------------------------------------------------
     def connect(self, how="plain", **kw):
-        """`how`: plain, starttls or tls.  Reads the greeting."""
-        return Conn(self.ports["imaps" if how == "tls" else "imap"], how, **kw)
+        """`how`: plain, starttls, tls, deflate or tls-deflate.  Reads the greeting."""
+        return Conn(self.ports["imaps" if how.startswith("tls") else "imap"], how, **kw)
 
     def session(self, user, how="plain", password=None, **kw):
         """A connection on which `user` is logged in: with the user's own
@@ -305,7 +307,8 @@ class Reply:
 
 
 class Conn:
-    """`how`: plain, starttls, tls.  Times out after `timeout` seconds."""
+    """`how`: plain, starttls, tls; with deflate, login() goes on to COMPRESS.  Times out
+    after `timeout` seconds."""
 
     def __init__(self, port, how="plain", host="127.0.0.1", timeout=TIMEOUT,
                  greet=True, context=None):
@@ -315,9 +318,10 @@ class Conn:
         self.how = how
         self.timeout = timeout
         self.eof = False
+        self.layer = Wire()
         self.sock = socket.create_connection((host, port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if how == "tls":
+        if how.startswith("tls"):
             self.wrap(context)
         self.greeting = self.response() if greet else None
         if how == "starttls":
@@ -349,7 +353,7 @@ class Conn:
 
     # -- bytes --------------------------------------------------------------
     def send(self, data):
-        self.sock.sendall(b(data))
+        self.sock.sendall(self.layer.encode(b(data)))
 
     def fill(self, timeout=None):
         """Waits for more bytes; False at the end of the stream."""
@@ -361,8 +365,11 @@ class Conn:
         if not data:
             self.eof = True
             return False
-        self.rx += data
+        self.rx += self.layer.decode(data)
         return True
+
+    def compress(self):
+        return self.cmd("COMPRESS DEFLATE", tag="zip").ok()
 
     def take(self, n):
         while len(self.rx) - self.pos < n:
@@ -495,7 +502,10 @@ class Conn:
             r = self.authenticate(user)
         else:
             r = self.authenticate("", user, password)
-        return r.ok()
+        r.ok()
+        if self.how.endswith("deflate"):
+            self.compress()
+        return r
 
     def unauthenticate(self):
         r = self.ok("UNAUTHENTICATE")

@@ -296,7 +296,7 @@ class Pair:
         self.number = number
         self.prelude = maker.script(5, 25)
         self.script = maker.script(5, 25)
-        self.how = rng.choice(["plain", "plain", "plain", "tls"])
+        self.how = rng.choice(["plain"] * 5 + ["tls", "deflate", "tls-deflate"])
         self.own = rng.random() < .01       # the script's user logs in himself
 
     def with_steps(self, prelude, script):
@@ -326,6 +326,8 @@ class Pair:
             mark = conn.pos
             who = plain("", user, USER_PW) if self.own else plain(user, ADMIN, ADMIN_PW)
             conn.ok("AUTHENTICATE PLAIN " + who, tag="login")
+            if self.how.endswith("deflate"):
+                conn.compress()
             Runner(site, conn, user).run(self.script)
             assert conn.pos == len(conn.rx), bytes(conn.rx[conn.pos:])
             return normalise(bytes(conn.rx[mark:]), user)

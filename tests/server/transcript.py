@@ -7,7 +7,7 @@ A transcript is a dialogue.  The first column says who speaks:
     # text        a comment; the RFC section that the next lines prove
     @user NAME    who is logged in at the start: `fresh` (default: an account that
                   nobody used before) or `none` (not authenticated state)
-    @how LIST     transports (default: plain tls)
+    @how LIST     transports (default: plain tls deflate; deflate: COMPRESS behind login)
     @mail BOX (FLAGS) "DATE" SAMPLE   puts mail/SAMPLE.eml there beforehand
     @select BOX EXISTS [RECENT [UIDNEXT]]   (and @examine) selects, checks all that a
                   rev1 client is told, takes down ${v_BOX}; default: all recent
@@ -87,10 +87,12 @@ def bar(text):
 class Transcript:
     def __init__(self, path):
         self.path = pathlib.Path(path)
-        self.user, self.how, self.mail, self.steps = "fresh", ["plain", "tls"], [], []
+        self.user, self.how, self.mail, self.steps = "fresh", None, [], []
         for number, line in enumerate(self.path.read_text().split("\n"), 1):
             with self.at(number):
                 self.parse(line, number)
+        if not self.how:
+            self.how = ["plain", "tls"] + (["deflate"] if self.user != "none" else [])
 
     @contextlib.contextmanager
     def at(self, line):
@@ -398,6 +400,8 @@ def used(site, how, dirty=()):
     """A connection on which other users did everything, back at its start."""
     conn = site.connect(how)
     for script in [Transcript(path) for path in (*dirty, HERE / "prelude.imap")]:
+        if how not in script.how:
+            continue
         user = site.new_user()
         prepare(script, site, user)
         begin(script, conn, user)
