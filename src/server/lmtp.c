@@ -73,6 +73,7 @@ static void end_with(struct lmtp *c, struct net_counters counters)
 	if (c->net)
 		net_close_after_flush(c->net, LINGER_MS);
 	c->net = NULL;
+	lmtp_charge(c);
 	log_connection(c, &counters);
 	if (c->prev)
 		c->prev->next = c->next;
@@ -120,7 +121,7 @@ void lmtp_stop_all(struct server_loop *home)
 
 static bool is_busy(const struct lmtp *c)
 {
-	return c->op || c->is_held || c->state == LMTP_DELIVERS;
+	return c->op || c->is_held || c->is_short || c->state == LMTP_DELIVERS;
 }
 
 static void on_deadline(void *arg);
@@ -235,6 +236,7 @@ void lmtp_pump(struct lmtp *c)
 		}
 	if (!c->is_closing) {
 		net_flush(c->net);
+		lmtp_charge(c);
 		set_deadline(c, c->server->config.limits.lmtp_idle_ms);
 	}
 	c->is_pumping = false;

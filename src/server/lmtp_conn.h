@@ -25,9 +25,11 @@ struct lmtp_rcpt {
 	struct account *account;	 /* a reference */
 
 	/* the delivery */
-	struct lmtp_rcpt
-	    *same;	  /* an earlier one to the same mailbox: its result is this */
+	/* An earlier one of the same account, which takes this one along: its result is
+	 * this one's. */
+	struct lmtp_rcpt *same;
 	struct span path; /* the mailbox */
+	bool is_twice;	  /* an earlier one leads to the same mailbox */
 	struct incoming *in;
 	struct op *op; /* the append */
 	enum { RCPT_WAITS, RCPT_FEEDS, RCPT_COMMITS, RCPT_DONE } state;
@@ -79,6 +81,9 @@ struct lmtp {
 	struct op *op;	  /* opens a recipient's account */
 	bool is_skipping; /* a line that is too long */
 	bool is_held;	  /* who takes the message takes no more now */
+	bool is_short;	  /* of memory: nothing more of the message is read */
+	uint64_t charged; /* as in struct conn */
+	uint64_t large_since_ms;
 	bool is_pumping, is_closing, is_posted;
 	const char *bye; /* why it ends, when nothing is under way */
 	struct net_timer deadline;
@@ -93,6 +98,14 @@ void lmtp_say(struct lmtp *c, const char *fmt, ...) __attribute__((format(printf
 void lmtp_bad(struct lmtp *c, const char *text);
 /* Ends the connection behind its output. */
 void lmtp_end(struct lmtp *c);
+
+/* overload.c: counts anew what it holds; also before it goes (`net` NULL, no mail). */
+void lmtp_charge(struct lmtp *c);
+/* Whether more of a message may be read. False: lmtp_pump() comes later. */
+bool lmtp_may_read(struct lmtp *c);
+
+/* lmtp_deliver.c: bytes of memory that the message in hand takes. */
+uint64_t lmtp_mail_memory(const struct lmtp *c);
 
 /* lmtp_command.c: one line, without its CRLF. */
 void lmtp_command(struct lmtp *c, struct span line);

@@ -36,17 +36,37 @@ static void put_peer(struct buf *out, const struct net_addr *peer)
 			   peer->text);
 }
 
+/* The next behind `o` whose mailbox gets r's copy as well. */
+static const struct lmtp_rcpt *next_along(const struct lmtp_rcpt *r,
+					  const struct lmtp_rcpt *o)
+{
+	do
+		o = o->next;
+	while (o && (o->same != r || o->is_twice));
+	return o;
+}
+
 static void put_header(const struct lmtp *c, const struct lmtp_rcpt *r, struct buf *out)
 {
 	const struct lmtp_mail *m = c->mail;
 
-	buf_printf(out, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n", (int)m->sender.n,
-		   m->sender.p, (int)r->address.n, r->address.p);
+	bool is_alone = true;
+
+	buf_printf(out, "Return-Path: <%.*s>\r\n", (int)m->sender.n, m->sender.p);
+	for (const struct lmtp_rcpt *o = r; o; o = next_along(r, o)) {
+		is_alone = is_alone && o == r;
+		buf_printf(out, "Delivered-To: %.*s\r\n", (int)o->address.n,
+			   o->address.p);
+	}
 	buf_printf(out, "Received: from %s ", c->hello);
 	put_peer(out, &c->peer);
-	buf_printf(out, "\r\n\tby %s with %s id %llu-%llu\r\n\tfor <%.*s>; ", c->host,
+	buf_printf(out, "\r\n\tby %s with %s id %llu-%llu", c->host,
 		   m->has_utf8 ? "UTF8LMTP" : "LMTP", (unsigned long long)c->number,
-		   (unsigned long long)c->mails, (int)r->address.n, r->address.p);
+		   (unsigned long long)c->mails);
+	if (is_alone) /* the clause is for one address */
+		buf_printf(out, "\r\n\tfor <%.*s>; ", (int)r->address.n, r->address.p);
+	else
+		buf_puts(out, ";\r\n\t");
 	put_date(out, m->arrived_s);
 	buf_puts(out, "\r\n");
 }
@@ -122,6 +142,8 @@ bool lmtp_data_step(struct lmtp *c)
 	if (c->is_held)
 		return false;
 	if (!c->in.n) {
+		if (!lmtp_may_read(c))
+			return false;
 		n = net_read(c->net, &c->in);
 		if (n == NET_EOF)
 			lmtp_end(c);
@@ -133,6 +155,24 @@ bool lmtp_data_step(struct lmtp *c)
 	if (m->dots.at == LMTP_END)
 		deliver_begin(c);
 	return true;
+}
+
+/* Of `bytes` that were fed to a store's incoming: a piece gathers, another is written. */
+static uint64_t waits_in(const struct incoming *in)
+{
+	uint64_t bytes = in ? incoming_bytes(in) : 0;
+
+	return bytes > 2 * BODY_PIECE ? 2 * BODY_PIECE : bytes;
+}
+
+uint64_t lmtp_mail_memory(const struct lmtp *c)
+{
+	const struct lmtp_mail *m = c->mail;
+
+	if (!m || !m->n)
+		return 0;
+	return m->text.cap + m->in_flight + (m->spool ? lmtp_spool_memory(m->spool) : 0) +
+	       waits_in(m->feeds ? m->feeds->in : m->first->in);
 }
 
 /* ---- where to ---- */
@@ -180,11 +220,14 @@ static bool is_still_there(const struct lmtp *c, const struct lmtp_rcpt *r)
 
 static void find_same(struct lmtp_mail *m, struct lmtp_rcpt *r)
 {
-	struct lmtp_rcpt *o = m->first;
-
-	while (o != r && (o->account != r->account || !span_eq(o->path, r->path)))
-		o = o->next;
-	r->same = o == r ? NULL : o;
+	for (struct lmtp_rcpt *o = m->first; o != r; o = o->next) {
+		if (o->account != r->account)
+			continue;
+		if (!r->same)
+			r->same = o;
+		if (span_eq(o->path, r->path))
+			r->is_twice = true;
+	}
 }
 
 static void deliver_begin(struct lmtp *c)
@@ -229,11 +272,15 @@ static void commit(struct lmtp *c, struct lmtp_rcpt *r)
 {
 	struct append_item item = { .body = r->in, .internal_date = c->mail->arrived_s };
 	const struct op_to to = { c->home->home, appended, r };
+	struct span *paths = arena_alloc(r->arena, c->mail->n * sizeof *paths);
+	size_t n = 0;
 
 	r->in = NULL; /* the op's now */
 	r->state = RCPT_COMMITS;
 	c->mail->in_flight += weight(c->mail);
-	r->op = messages_append(r->account, r->path, &item, 1, to);
+	for (const struct lmtp_rcpt *o = r; o; o = next_along(r, o))
+		paths[n++] = o->path;
+	r->op = messages_deliver(r->account, paths, n, &item, to);
 }
 
 /* From the spool into the copy of m->feeds. False: wait. */

@@ -201,6 +201,12 @@ uint64_t lmtp_spool_bytes(const struct lmtp_spool *s)
 	return s->sent + s->tail.n;
 }
 
+uint64_t lmtp_spool_memory(const struct lmtp_spool *s)
+{
+	/* who is busy has the piece */
+	return s->tail.cap + (s->is_busy ? MEMORY_BYTES : s->piece.cap);
+}
+
 static enum err wait_for_it(struct lmtp_spool *s)
 {
 	s->is_waited_for = true;

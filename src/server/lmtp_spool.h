@@ -19,6 +19,8 @@ struct lmtp_spool *lmtp_spool_new(const char *dir, struct executor *workers,
 /* Takes all of `s`. False: put no more until `ready`. */
 bool lmtp_spool_put(struct lmtp_spool *s, struct span bytes);
 uint64_t lmtp_spool_bytes(const struct lmtp_spool *s);
+/* Bytes of memory that it takes now, within a piece. */
+uint64_t lmtp_spool_memory(const struct lmtp_spool *s);
 /*
  * Bytes from `off` on, some or up to the end, in `ret`, which stays as it is until the
  * next call. ERR_AGAIN: not here yet, `ready` will come. ERR_FULL, ERR_IO: the spool has

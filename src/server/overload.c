@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "server/command.h"
 #include "server/conn_run.h"
+#include "server/lmtp_conn.h"
 
 enum {
 	SHARE_LEAST = 4096, /* a connection may always hold so much, */
@@ -143,26 +144,41 @@ static void start_ticking(struct server_loop *home)
 		net_timer_start(home->loop, &home->memory, TICK_MS, tick, home);
 }
 
-void conn_charge(struct conn *c)
+/* `charged`: of one connection, as it was; since when it is large. */
+static void charge(struct server_loop *home, uint64_t now, uint64_t *charged,
+		   uint64_t *large_since_ms)
 {
-	struct overload *o = c->server->overload;
-	uint64_t now = c->net ? c->in.cap + net_queued(c->net) + held_for_literal(c) : 0;
-	bool was_large = c->charged > o->share, is_large = now > o->share;
+	struct overload *o = home->server->overload;
+	bool was_large = *charged > o->share, is_large = now > o->share;
 
-	if (now > c->charged)
-		atomic_fetch_add(&o->used, now - c->charged);
-	else if (now < c->charged)
-		atomic_fetch_sub(&o->used, c->charged - now);
-	c->charged = now;
+	if (now > *charged)
+		atomic_fetch_add(&o->used, now - *charged);
+	else if (now < *charged)
+		atomic_fetch_sub(&o->used, *charged - now);
+	*charged = now;
 	if (is_large == was_large)
 		return;
 	if (is_large) {
-		c->large_since_ms = clock_mono_ms();
-		c->home->n_large++;
-		start_ticking(c->home);
+		*large_since_ms = clock_mono_ms();
+		home->n_large++;
+		start_ticking(home);
 	} else {
-		c->home->n_large--;
+		home->n_large--;
 	}
+}
+
+void conn_charge(struct conn *c)
+{
+	uint64_t now = c->net ? c->in.cap + net_queued(c->net) + held_for_literal(c) : 0;
+
+	charge(c->home, now, &c->charged, &c->large_since_ms);
+}
+
+void lmtp_charge(struct lmtp *c)
+{
+	uint64_t now = c->net ? c->in.cap + net_queued(c->net) + lmtp_mail_memory(c) : 0;
+
+	charge(c->home, now, &c->charged, &c->large_since_ms);
 }
 
 bool conn_may_read(struct conn *c)
@@ -174,15 +190,41 @@ bool conn_may_read(struct conn *c)
 	return !c->is_short;
 }
 
+bool lmtp_may_read(struct lmtp *c)
+{
+	struct overload *o = c->server->overload;
+
+	lmtp_charge(c);
+	c->is_short = overload_is_short(o) && c->charged > o->share;
+	return !c->is_short;
+}
+
 /* Of those that have been large for a while: who has just come is not the reason. */
+static bool has_long(const struct server_loop *home, uint64_t charged, uint64_t since_ms)
+{
+	return charged > home->server->overload->share &&
+	       clock_mono_ms() - since_ms >= SHORT_MS;
+}
+
 static struct conn *largest(struct server_loop *home)
 {
-	uint64_t now = clock_mono_ms();
 	struct conn *most = NULL;
 
 	for (struct conn *c = home->conns; c; c = c->next)
-		if (!c->bye_text && c->charged > home->server->overload->share &&
-		    now - c->large_since_ms >= SHORT_MS &&
+		if (!c->bye_text && has_long(home, c->charged, c->large_since_ms) &&
+		    (!most || c->charged > most->charged))
+			most = c;
+	return most;
+}
+
+/* Of those whose message still comes: what is being delivered ends by itself. */
+static struct lmtp *largest_lmtp(struct server_loop *home)
+{
+	struct lmtp *most = NULL;
+
+	for (struct lmtp *c = home->lmtps; c; c = c->next)
+		if (!c->bye && c->state == LMTP_DATA &&
+		    has_long(home, c->charged, c->large_since_ms) &&
 		    (!most || c->charged > most->charged))
 			most = c;
 	return most;
@@ -191,7 +233,13 @@ static struct conn *largest(struct server_loop *home)
 static void end_one(struct server_loop *home)
 {
 	struct conn *c = largest(home);
+	struct lmtp *l = largest_lmtp(home);
 
+	if (l && (!c || l->charged > c->charged)) {
+		l->bye = "4.3.1 The server is short of memory; try again later.";
+		lmtp_pump(l);
+		return;
+	}
 	if (!c)
 		return;
 	if (c->cmd && c->cmd->wait == WAIT_DRAIN)
@@ -211,6 +259,15 @@ static void let_go_on(struct server_loop *home)
 			continue;
 		c->is_short = false;
 		conn_go_on(c);
+		if (overload_is_short(home->server->overload))
+			return;
+	}
+	for (struct lmtp *l = home->lmtps, *after; l; l = after) {
+		after = l->next;
+		if (!l->is_short)
+			continue;
+		l->is_short = false;
+		lmtp_pump(l);
 		if (overload_is_short(home->server->overload))
 			return;
 	}

@@ -1,8 +1,8 @@
 /*
- * What all connections share and what happens when it is short: memory for bytes
- * that wait (parts of commands, of messages on their way in, output that was not
- * read), and descriptors. Reading stops before anything breaks; only when that has
- * not helped for a while are those ended that hold the most.
+ * What all connections, those of LMTP as well, share and what happens when it is short:
+ * memory for bytes that wait (parts of commands, of messages on their way in, output that
+ * was not read), and descriptors. Reading stops before anything breaks; only when that
+ * has not helped for a while are those ended that hold the most.
  */
 #ifndef SERVER_OVERLOAD_H
 #define SERVER_OVERLOAD_H

@@ -18,6 +18,9 @@ struct append_op {
 	struct store_op o;
 	struct item *items;
 	size_t n;
+	struct span
+	    *more; /* further mailboxes, each of which gets all; canonical, malloc'd */
+	size_t n_more;
 	size_t n_waiting; /* items with a piece under way, and one for the start */
 };
 
@@ -36,13 +39,11 @@ static int64_t date48(int64_t s)
 }
 
 static enum err add_item(struct store_op *o, struct change *c, struct box *b,
-			 const struct item *i)
+			 const struct item *i, bool is_first)
 {
 	struct flag_bits bits;
 	uint32_t uid;
-	enum err rc = keep(c, i->body);
-	if (rc == ERR_OK)
-		rc = flags_resolve(&i->flags, b, true, txn_arena(c->t), &bits);
+	enum err rc = flags_resolve(&i->flags, b, true, txn_arena(c->t), &bits);
 	if (rc != ERR_OK)
 		return rc;
 	struct new_message m = { .flags = bits.word,
@@ -56,8 +57,20 @@ static enum err add_item(struct store_op *o, struct change *c, struct box *b,
 	memcpy(m.info.email_id, m.info.body.b, sizeof m.info.email_id);
 	memcpy(m.info.thread_id, incoming_thread_id(i->body), sizeof m.info.thread_id);
 	rc = box_add(b, &m, &uid);
-	if (rc == ERR_OK)
+	if (rc == ERR_OK && is_first)
 		numset_add(&o->target, uid);
+	else if (rc == ERR_OK)
+		change_body(c, m.info.body, 1);
+	return rc;
+}
+
+/* Into one more mailbox. */
+static enum err add_more(struct append_op *x, struct change *c, struct span path)
+{
+	struct box *b;
+	enum err rc = change_box_named(c, path, &b);
+	for (size_t i = 0; i < x->n && rc == ERR_OK; i++)
+		rc = add_item(&x->o, c, b, &x->items[i], false);
 	return rc;
 }
 
@@ -71,8 +84,13 @@ static enum err append_plan(struct store_op *o, struct change *c)
 	if (rc != ERR_OK)
 		return rc;
 	o->uidvalidity = b->h.uidvalidity;
-	for (size_t i = 0; i < x->n && rc == ERR_OK; i++)
-		rc = add_item(o, c, b, &x->items[i]);
+	for (size_t i = 0; i < x->n && rc == ERR_OK; i++) {
+		rc = keep(c, x->items[i].body);
+		if (rc == ERR_OK)
+			rc = add_item(o, c, b, &x->items[i], true);
+	}
+	for (size_t i = 0; i < x->n_more && rc == ERR_OK; i++)
+		rc = add_more(x, c, x->more[i]);
 	return rc;
 }
 
@@ -84,6 +102,9 @@ static void append_free(struct store_op *o)
 		flags_done(&x->items[i].flags);
 	}
 	free(x->items);
+	for (size_t i = 0; i < x->n_more; i++)
+		free((void *)(uintptr_t)x->more[i].p);
+	free(x->more);
 }
 
 /* On home. */
@@ -94,8 +115,20 @@ static void one_idle(void *arg)
 		op_start(&x->o);
 }
 
-struct op *messages_append(struct account *a, struct span path, struct append_item *items,
-			   size_t n, struct op_to to)
+/* All names to canonical ones. */
+static enum err take_paths(struct append_op *x, const struct span *paths, size_t n)
+{
+	enum err rc = op_path(paths[0], false, &x->o.path);
+	x->more = n > 1 ? xcalloc(n - 1, sizeof *x->more) : NULL;
+	for (size_t i = 1; i < n && rc == ERR_OK; i++) {
+		rc = op_path(paths[i], false, &x->more[x->n_more]);
+		x->n_more += rc == ERR_OK;
+	}
+	return rc;
+}
+
+static struct op *append(struct account *a, const struct span *paths, size_t n_paths,
+			 struct append_item *items, size_t n, struct op_to to)
 {
 	struct append_op *x = op_new(sizeof *x, a->store, a, to);
 	x->o.plan = append_plan;
@@ -109,11 +142,23 @@ struct op *messages_append(struct account *a, struct span path, struct append_it
 					     .zone_min = items[i].zone_min };
 		flags_copy(&x->items[i].flags, &items[i].flags);
 	}
-	if (op_path(path, false, &x->o.path) != ERR_OK)
+	if (take_paths(x, paths, n_paths) != ERR_OK)
 		return op_fail(&x->o, ERR_NOENT);
 	x->n_waiting = n + 1;
 	for (size_t i = 0; i < n; i++)
 		incoming_when_idle(x->items[i].body, one_idle, x);
 	one_idle(x);
 	return &x->o.e.op;
+}
+
+struct op *messages_append(struct account *a, struct span path, struct append_item *items,
+			   size_t n, struct op_to to)
+{
+	return append(a, &path, 1, items, n, to);
+}
+
+struct op *messages_deliver(struct account *a, const struct span *paths, size_t n_paths,
+			    struct append_item *item, struct op_to to)
+{
+	return append(a, paths, n_paths, item, 1, to);
 }

@@ -198,6 +198,13 @@ struct append_item {
  * is nearly full (engine.h, reserve_bytes), nothing was changed. ERR_NOENT: TRYCREATE. In done: op_uidvalidity, op_target_uids. */
 struct op *messages_append(struct account *a, struct span path, struct append_item *items,
 			   size_t n, struct op_to to);
+/*
+ * One message into several mailboxes of the account, all or none; they share its body. As
+ * messages_append() else; the UIDVALIDITY and the UID are those in the first. No mailbox
+ * may be named twice.
+ */
+struct op *messages_deliver(struct account *a, const struct span *paths, size_t n_paths,
+			    struct append_item *item, struct op_to to);
 
 /* ---- reading ---- */
 

@@ -119,8 +119,9 @@ def mails(site, user, mailbox="INBOX"):
 
 
 HEADER = re.compile(rb"Return-Path: <([^>]*)>\r\nDelivered-To: ([^\r]*)\r\n"
-                    rb"Received: from (\S+) (\([^)]*\)|\(\[[^]]*\]\))\r\n\tby (\S+) with (\S+) id (\d+-\d+)\r\n"
-                    rb"\tfor <([^>]*)>; (\w{3}, \d+ \w{3} \d{4} [\d:]{8} \+0000)\r\n")
+                    rb"(?:Delivered-To: [^\r]*\r\n)*"
+                    rb"Received: from (\S+) (\([^)]*\)|\(\[[^]]*\]\))\r\n\tby (\S+) with (\S+) id (\d+-\d+)"
+                    rb"(?:\r\n\tfor <([^>]*)>; |;\r\n\t)(\w{3}, \d+ \w{3} \d{4} [\d:]{8} \+0000)\r\n")
 
 
 def body(mail):

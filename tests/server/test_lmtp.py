@@ -383,6 +383,22 @@ def test_folders(site, alice):
     assert len(mails(site, alice, "Work")) == 3 and len(mails(site, alice, "lower")) == 2
 
 
+def test_several_folders_of_a_user_share_one_copy(site, alice, bob):
+    """With a Delivered-To for each, and no "for", which is for one (RFC 5321 section 4.4)."""
+    with site.session(alice) as k:
+        k.ok("CREATE one")
+        k.ok("CREATE two")
+    with Lmtp(site) as k:
+        k.deliver(MSG, alice + "+one", bob, alice + "+two", alice + "+ONE", alice)
+    got = [mails(site, alice, m) for m in ("one", "two", "INBOX")]
+    assert [len(g) for g in got] == [1, 1, 1] and got[0] == got[1] == got[2]
+    assert re.findall(rb"^Delivered-To: (.*)\r$", got[0][0], re.M) == [
+        alice.encode() + x for x in (b"+one", b"+two", b"")]
+    assert body(got[0][0]) == MSG and HEADER.match(got[0][0])[8] is None
+    assert HEADER.match(mails(site, bob)[0])[8] == bob.encode()
+    run("check", site.dir)
+
+
 def test_a_name_that_is_subscribed_but_no_mailbox(site, alice):
     with site.session(alice) as k:
         k.ok("SUBSCRIBE wish")
@@ -400,6 +416,51 @@ def test_a_session_in_idle_is_told(site, alice):
         assert k.response() == b"* 1 EXISTS"
         k.send("DONE\r\n")
         k.finish(tag).ok()
+
+
+# -- memory --------------------------------------------------------------------
+
+def test_messages_that_come_are_in_the_sum_of_memory():
+    """16 MiB for all: six messages of which 4 MB have come are too much; after five
+    seconds those that hold most are ended, the others can go on, and IMAP notices nothing."""
+    with Site(users=("anna", "ben"), pool=2, configure=both(
+            PATIENT, lmtp.listen, limit("memory-bytes", 16 << 20))) as s:
+        half = b"Subject: x\r\n\r\n" + b"0123456789abcde\r\n" * 240000
+        rest = b"The end.\r\n"
+        senders, codes = [Lmtp(s, timeout=60) for _ in range(6)], []
+
+        def send(k, to):
+            k.begin(*to)
+            with contextlib.suppress(OSError, EOFError):
+                k.send(half)
+                arrived.wait(60)
+                k.send(rest + b".\r\n")
+            with contextlib.suppress(OSError, EOFError):
+                codes.extend(r.code for r in k.end(1))
+        arrived = threading.Event()
+        # streamed for one recipient, spooled for two
+        threads = [threading.Thread(target=send, args=(k, ("anna", "ben")[:1 + i % 2]))
+                   for i, k in enumerate(senders)]
+        for t in threads:
+            t.start()
+        with s.session(s.new_user()) as k:
+            end = time.monotonic() + 4
+            while time.monotonic() < end:
+                k.append("INBOX", MSG)
+                time.sleep(.05)
+        wait_until(lambda: any(e["event"] == "short_of_memory" for e in s.log()), 30)
+        with Lmtp(s) as k:
+            k.say("MAIL FROM:<>", 250)
+            k.say("RCPT TO:<anna>", 250)
+            k.say("DATA", 452, "4.3.1")
+        time.sleep(7)
+        arrived.set()
+        for t in threads:
+            t.join()
+        for k in senders:
+            k.close()
+        assert 421 in codes and 250 in codes, codes
+        assert set(codes) == {421, 250}, codes
 
 
 # -- size --------------------------------------------------------------------

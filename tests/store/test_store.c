@@ -344,6 +344,59 @@ static void move_is_copy_and_expunge_in_one(void **state)
 	account_unref(a);
 }
 
+static enum err deliver(struct account *a, const char *second, struct numset *ret_uids)
+{
+	struct done d = { 0 };
+	struct span paths[] = { SPAN("INBOX"), span_str(second) };
+	struct append_item item = { .internal_date = 1000000000 };
+	item.body = incoming_new(a, &site.loop.executor, NULL, NULL);
+	incoming_feed(item.body, SPAN("Subject: hi\r\n\r\nHello\r\n"));
+	messages_deliver(a, paths, 2, &item, done_to(&site.loop, &d));
+	enum err rc = done_wait(&site.loop, &d);
+	numset_copy(ret_uids, &d.target);
+	done_clear(&d);
+	return rc;
+}
+
+static void expunge_all(struct mailbox *m)
+{
+	assert_int_equal(do_flag(&site, m, "1:9", FLAGS_ADD, FLAG_DELETED, NULL), ERR_OK);
+	struct numset went = do_expunge(&site, m);
+	expect_uids(&went, "1");
+	numset_done(&went);
+}
+
+static void a_delivery_to_two_mailboxes_shares_its_body(void **state)
+{
+	struct account *a = site_account(&site, "alice");
+	struct numset uids = { 0 };
+	struct buf text = { 0 };
+	assert_int_equal(deliver(a, "Work", &uids), ERR_NOENT);
+	assert_int_equal(do_status(&site, a, "INBOX").messages, 0);
+	assert_int_equal(do_create(&site, a, "Work", 0), ERR_OK);
+	assert_int_equal(deliver(a, "Work", &uids), ERR_OK);
+	expect_uids(&uids, "1");
+	numset_done(&uids);
+	struct mailbox *inbox = do_open(&site, a, "INBOX"),
+		       *work = do_open(&site, a, "Work");
+	struct view *v = mailbox_view_now(inbox), *w = mailbox_view_now(work);
+	struct body_id id = view_get(v, 1).info->body;
+	assert_memory_equal(id.b, view_get(w, 1).info->body.b, sizeof id.b);
+	view_unref(v);
+	view_unref(w);
+	site_check(&site);
+	/* it stays as long as one of them holds it */
+	expunge_all(inbox);
+	site_check(&site);
+	assert_int_equal(do_read(&site, a, id, &text), ERR_OK);
+	assert_int_equal(text.n, 22);
+	expunge_all(work);
+	buf_done(&text);
+	mailbox_unref(inbox);
+	mailbox_unref(work);
+	account_unref(a);
+}
+
 static void replies_and_originals_share_a_thread_id(void **state)
 {
 	struct account *a = site_account(&site, "alice");
@@ -384,6 +437,7 @@ int main(int argc, char **argv)
 		T(unchangedsince_passes_over_newer_messages),
 		T(expunge_takes_the_deleted_ones_and_records_them),
 		T(copy_pairs_uids_and_shares_bodies),
+		T(a_delivery_to_two_mailboxes_shares_its_body),
 		T(move_is_copy_and_expunge_in_one),
 		T(replies_and_originals_share_a_thread_id),
 	};
