@@ -1,11 +1,21 @@
 /* The state of authentication: snapshots and what is still allowed. */
 #include "auth/state.h"
 
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 
 enum { REMEMBER_MAX = 16384 };
+
+/* Of any length; its digest is kept. */
+static bool take_secret(struct auth *a, struct span secret)
+{
+	if (secret.n == 0)
+		return RAND_bytes(a->secret, AUTH_SECRET) == 1;
+	return EVP_Digest(secret.p, secret.n, a->secret, NULL, EVP_sha256(), NULL) == 1;
+}
 
 struct auth *auth_new(const struct auth_config *c, struct users *users,
 		      struct policy *policy)
@@ -18,6 +28,13 @@ struct auth *auth_new(const struct auth_config *c, struct users *users,
 		return NULL;
 	}
 	struct auth *a = xcalloc(1, sizeof *a);
+	if (!take_secret(a, c->secret)) {
+		verdicts_free(v);
+		users_unref(users);
+		policy_unref(policy);
+		free(a);
+		return NULL;
+	}
 	a->workers = c->workers;
 	a->verdicts = v;
 	a->users = users;

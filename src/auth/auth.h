@@ -15,6 +15,9 @@ struct auth_config {
 	struct executor *workers; /* where passwords are hashed */
 	uint64_t remember_ms;	  /* a right password; 0: never (verdict.h) */
 	size_t remember_max;	  /* how many; 0: 16384 */
+	/* Under which names that do not exist get their salts, the same after a restart
+	 * (scram.h); empty: random, of this process. Copied. */
+	struct span secret;
 };
 
 /* Takes over the references on users and policy. NULL: OpenSSL failed. */

@@ -11,6 +11,7 @@
 #define AUTH_LOGIN_H
 
 #include "auth/auth.h"
+#include "auth/scram.h"
 
 struct auth_request {
 	struct span authzid; /* empty: the authcid itself (RFC 4616 section 2) */
@@ -39,9 +40,30 @@ struct op *auth_login_start(struct auth *a, const struct auth_request *r,
 const struct auth_identity *auth_login_identity(const struct op *op);
 
 /*
+ * The SCRAM keys of that name; of a name that has none, or may not log in, false ones that
+ * look like them (scram.h). ERR_IO: OpenSSL failed.
+ */
+enum err auth_scram_keys(struct auth *a, struct span authcid, enum scram_hash hash,
+			 struct scram_keys *ret);
+/*
+ * The authcid has proved by a mechanism that it knows the password behind `keys`. ERR_OK
+ * and `ret` filled; ERR_AUTH: they are not in force any more; ERR_DENIED.
+ */
+enum err auth_proven(struct auth *a, const struct auth_request *r,
+		     const struct scram_keys *keys, struct auth_identity *ret);
+
+/*
  * A password for the table, at our cost ($y$j9T$, Debian's default), with a new salt.
  * Blocking: tools only. ERR_INVAL: empty, a NUL in it or longer than 511 bytes.
  */
 enum err auth_password_hash(struct span password, struct buf *out);
+
+/*
+ * Gives a user of the table a password: all forms in which a server keeps it (yescrypt for
+ * PLAIN and LOGIN, SCRAM's keys for each hash), each with a new salt. `password` empty: he
+ * cannot log in by himself. A password that SASLprep (RFC 4013) refuses gets no SCRAM
+ * keys. Blocking, some 50 ms: tools only. ERR_INVAL as auth_password_hash, ERR_NOENT.
+ */
+enum err auth_password_set(struct users_edit *e, struct span name, struct span password);
 
 #endif

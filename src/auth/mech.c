@@ -3,7 +3,12 @@
 
 #include "base/base64.h"
 
-static const struct mech *const mechs[] = { &mech_plain };
+static const struct mech *const mechs[] = {
+	&mech_scram[2 * SCRAM_SHA512 + 1], &mech_scram[2 * SCRAM_SHA256 + 1],
+	&mech_scram[2 * SCRAM_SHA1 + 1],   &mech_scram[2 * SCRAM_SHA512],
+	&mech_scram[2 * SCRAM_SHA256],	   &mech_scram[2 * SCRAM_SHA1],
+	&mech_plain,
+};
 
 const struct mech *mech_at(size_t i)
 {

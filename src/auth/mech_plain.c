@@ -5,7 +5,9 @@
  */
 #include "auth/mech.h"
 
-static enum mech_rc server_step(void *state, const struct span *in, struct mech_step *ret)
+static enum mech_rc server_step(const struct mech *self, void *state, struct arena *arena,
+				const struct mech_env *env, const struct span *in,
+				struct mech_step *ret)
 {
 	if (!in) {
 		ret->out = SPAN_NONE;
@@ -36,8 +38,8 @@ static bool has_nul(struct span s)
 }
 
 /* The one message of the client; the challenge, if there was one, is empty. */
-static enum mech_rc client_step(void *state, struct arena *a,
-				const struct mech_credential *c,
+static enum mech_rc client_step(const struct mech *self, void *state, struct arena *a,
+				const struct mech_env *env, const struct mech_credential *c,
 				const struct span *challenge, struct mech_step *ret)
 {
 	bool *is_sent = state;

@@ -7,7 +7,10 @@
 #include "auth/auth.h"
 #include "auth/verdict.h"
 
+enum { AUTH_SECRET = 32 }; /* bytes */
+
 struct auth {
+	uint8_t secret[AUTH_SECRET]; /* of false salts */
 	struct executor *workers;
 	struct verdicts *verdicts;
 	pthread_mutex_t lock; /* guards the two pointers below */

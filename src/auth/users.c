@@ -192,6 +192,23 @@ static bool more_ok(struct span more)
 	return true;
 }
 
+struct span user_field(const struct user *u, struct span key)
+{
+	struct span more = u->more, f;
+
+	while (take_field(&more, &f)) {
+		ptrdiff_t eq = span_find(f, '=');
+		if (eq > 0 && span_eq(span_sub(f, 0, (size_t)eq), key))
+			return span_sub(f, (size_t)eq + 1, f.n);
+	}
+	return SPAN_NONE;
+}
+
+bool user_more_ok(struct span more)
+{
+	return more_ok(more);
+}
+
 static enum err parse_user(struct parse *p, struct span line)
 {
 	struct user u = { 0 };

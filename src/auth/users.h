@@ -56,6 +56,12 @@ size_t users_count(const struct users *u);
 const struct user *users_at(const struct users *u, size_t i);
 
 /*
+ * The value of a further field, "key=value"; p NULL: there is none. Fields that are known:
+ * scram-sha-1, scram-sha-256, scram-sha-512 (auth/scram.h).
+ */
+struct span user_field(const struct user *u, struct span key);
+
+/*
  * The normal form of a name: checked as above and ASCII-lowercased, with a NUL
  * behind. ERR_INVAL leaves `ret` as it was.
  */
@@ -81,6 +87,10 @@ const struct users *users_edit_before(const struct users_edit *e);
 enum err users_edit_add(struct users_edit *e, struct span name, struct span hash,
 			bool is_admin);
 enum err users_edit_set_hash(struct users_edit *e, struct span name, struct span hash);
+/* One further field; `value` p NULL takes it away. ERR_INVAL: a value that no line may
+ * hold; ERR_NOENT. */
+enum err users_edit_set_field(struct users_edit *e, struct span name, struct span key,
+			      struct span value);
 enum err users_edit_delete(struct users_edit *e, struct span name); /* ERR_NOENT */
 /*
  * Writes a temporary file beside the table, syncs it, renames it over the

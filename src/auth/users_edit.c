@@ -166,6 +166,47 @@ enum err users_edit_set_hash(struct users_edit *e, struct span name, struct span
 	return ERR_OK;
 }
 
+/* All fields but that of `key`. */
+static void put_others(struct span more, struct span key, struct buf *out)
+{
+	while (more.n) {
+		ptrdiff_t end = span_find(more, ':');
+		struct span f = end < 0 ? more : span_sub(more, 0, (size_t)end);
+
+		more = end < 0 ? SPAN_NONE : span_sub(more, (size_t)end + 1, more.n);
+		if (span_starts(f, key) && f.n > key.n && f.p[key.n] == '=')
+			continue;
+		if (out->n)
+			buf_putc(out, ':');
+		buf_put(out, f);
+	}
+}
+
+enum err users_edit_set_field(struct users_edit *e, struct span name, struct span key,
+			      struct span value)
+{
+	struct user *u = find(e, name);
+	struct buf more = { 0 };
+
+	if (!u)
+		return ERR_NOENT;
+	if (value.n && (span_find(value, ':') >= 0 || span_find(value, '\n') >= 0))
+		return ERR_INVAL;
+	put_others(u->more, key, &more);
+	if (value.p) {
+		if (more.n)
+			buf_putc(&more, ':');
+		buf_put(&more, key);
+		buf_putc(&more, '=');
+		buf_put(&more, value);
+	}
+	bool is_ok = more.n == 0 || user_more_ok(buf_span(&more));
+	if (is_ok)
+		u->more = arena_dup(e->arena, buf_span(&more));
+	buf_done(&more);
+	return is_ok ? ERR_OK : ERR_INVAL;
+}
+
 enum err users_edit_delete(struct users_edit *e, struct span name)
 {
 	struct user *u = find(e, name);

@@ -31,5 +31,7 @@ void user_index_done(struct user_index *ix);
 struct span users_head(const struct users *u);
 /* A crypt(5) string that a line may hold, or "*". */
 bool user_hash_ok(struct span hash);
+/* "key=value" fields, separated by ":", that a line may hold. */
+bool user_more_ok(struct span more);
 
 #endif

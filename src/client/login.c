@@ -225,8 +225,8 @@ static void put_plain(struct client *c, struct buf *out)
 
 	if (!span_eq(buf_span(&c->become.user), c->cfg.authcid))
 		who.authzid = buf_span(&c->become.user);
-	mech_plain.client_step(arena_alloc(a, mech_plain.client_size), a, &who, NULL,
-			       &step);
+	mech_plain.client_step(&mech_plain, arena_alloc(a, mech_plain.client_size), a,
+			       &(struct mech_env){ 0 }, &who, NULL, &step);
 	base64_encode(step.out, out);
 	arena_free(a);
 }

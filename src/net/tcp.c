@@ -51,7 +51,8 @@ static bool receive(struct net_stack *s)
 		s->counters.raw_in += (uint64_t)n;
 		if (!is_closing)
 			buf_put(&s->tcp.up, span_of(s->loop->scratch, (size_t)n));
-		wipe(s->loop->scratch, (size_t)n); /* it may be a password in plain text */
+		wipe(s->loop->scratch,
+		     (size_t)n); /* it may be a password in plain text */
 	} else if (n == 0) {
 		s->has_eof = true;
 	} else if (errno != EAGAIN && errno != EINTR) {

@@ -54,11 +54,16 @@ struct net_tls_facts {
 /* False: no TLS on this stack, or its handshake is not done. */
 bool net_tls_facts(const struct net_stack *s, struct net_tls_facts *ret_facts);
 /*
- * Keying material (RFC 5705) without context, as channel bindings want it:
+ * Keying material (RFC 5705) with a context of no bytes, as channel bindings want it:
  * "EXPORTER-Channel-Binding", 32 bytes (RFC 9266). ERR_NOENT without TLS.
  */
 enum err net_tls_exporter(const struct net_stack *s, const char *label, void *out,
 			  size_t n);
+/* Appends tls-server-end-point: a digest of the server's certificate (RFC 5929 section
+ * 4). */
+enum err net_tls_end_point(const struct net_stack *s, struct buf *out);
+/* Appends tls-unique (RFC 5929 section 3); TLS 1.2 only, else ERR_NOENT. */
+enum err net_tls_unique(const struct net_stack *s, struct buf *out);
 /* Appends the peer's verified certificate in DER; ERR_NOENT when there is none. */
 enum err net_tls_peer_cert(const struct net_stack *s, struct buf *der);
 

@@ -24,7 +24,7 @@ struct tls_layer {
 	struct net_layer layer;
 	struct net_tls *tls;
 	SSL *ssl;
-	char *host; /* clients: whom the session is with */
+	char *host;	  /* clients: whom the session is with */
 	struct buf *from; /* during a call of OpenSSL: where the record lies */
 	size_t allowed;	  /* bytes of it that were not handed out yet */
 };
@@ -309,9 +309,60 @@ enum err net_tls_exporter(const struct net_stack *s, const char *label, void *ou
 	/* without it a TLS 1.2 exporter binds nothing (RFC 9266 section 3, RFC 7627) */
 	if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1)
 		return ERR_UNSUPPORTED;
-	if (SSL_export_keying_material(ssl, out, n, label, strlen(label), NULL, 0, 0) !=
-	    1)
+	/* RFC 9266 section 2 names a context of no bytes; to TLS 1.2 that is not the same
+	 * as no context (RFC 5705 section 4). */
+	if (SSL_export_keying_material(ssl, out, n, label, strlen(label),
+				       (const unsigned char *)"", 0, 1) != 1)
 		return ERR_IO;
+	return ERR_OK;
+}
+
+/* The digest of the certificate's own signature, but SHA-256 for the broken ones and for
+ * those that have none (RFC 5929 section 4.1). */
+static const EVP_MD *end_point_digest(X509 *cert)
+{
+	int digest = NID_undef;
+
+	if (X509_get_signature_info(cert, &digest, NULL, NULL, NULL) != 1 ||
+	    digest == NID_undef || digest == NID_md5 || digest == NID_sha1)
+		return EVP_sha256();
+	const EVP_MD *md = EVP_get_digestbynid(digest);
+	return md ? md : EVP_sha256();
+}
+
+enum err net_tls_end_point(const struct net_stack *s, struct buf *out)
+{
+	SSL *ssl = finished(s);
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	if (!ssl)
+		return ERR_NOENT;
+	X509 *cert = SSL_is_server(ssl) ? SSL_get_certificate(ssl)
+					: SSL_get0_peer_certificate(ssl);
+	if (!cert || X509_digest(cert, end_point_digest(cert), sum, &n) != 1)
+		return ERR_NOENT;
+	buf_put(out, span_of(sum, n));
+	return ERR_OK;
+}
+
+enum err net_tls_unique(const struct net_stack *s, struct buf *out)
+{
+	SSL *ssl = finished(s);
+	unsigned char text[EVP_MAX_MD_SIZE];
+	size_t n;
+
+	/* Not defined for TLS 1.3 (RFC 8446 appendix C.5); unsafe without RFC 7627. */
+	if (!ssl || SSL_version(ssl) >= TLS1_3_VERSION || SSL_get_extms_support(ssl) != 1)
+		return ERR_NOENT;
+	/* The first Finished message: the client's, the server's when resumed (RFC 5929
+	 * section 3.1). */
+	bool is_mine = SSL_is_server(ssl) == (SSL_session_reused(ssl) == 1);
+	n = is_mine ? SSL_get_finished(ssl, text, sizeof text)
+		    : SSL_get_peer_finished(ssl, text, sizeof text);
+	if (n == 0 || n > sizeof text)
+		return ERR_NOENT;
+	buf_put(out, span_of(text, n));
 	return ERR_OK;
 }
 

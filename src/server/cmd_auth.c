@@ -10,7 +10,7 @@
 #include "server/conn_run.h"
 #include "server/reply.h"
 
-enum { START, MECH_LINE, CHECK, CHECKED, OPENED, FAILED };
+enum { START, MECH_LINE, CHECK, CHECKED, PROVEN, OPENED, FAILED };
 
 struct login {
 	const struct mech *mech;
@@ -19,6 +19,10 @@ struct login {
 	struct auth_request request;
 	struct auth_identity who;
 	struct buf in; /* the decoded message of the client */
+	struct mech_env env;
+	struct scram_keys keys;
+	struct buf end_point, unique;
+	uint8_t exporter[32];
 };
 
 static void login_done(void *arg)
@@ -26,6 +30,8 @@ static void login_done(void *arg)
 	struct login *l = arg;
 
 	buf_done(&l->in);
+	buf_done(&l->end_point);
+	buf_done(&l->unique);
 	wipe(&l->request, sizeof l->request);
 }
 
@@ -149,11 +155,32 @@ static enum verdict opened(struct cmd *cmd)
 	return log_in(cmd, op_account(cmd->op));
 }
 
+/* The mechanism knows who it is; what is left is whom he may act for. */
+static enum verdict proven(struct cmd *cmd)
+{
+	struct login *l = cmd->state;
+	enum err rc = auth_proven(cmd->server->config.auth, &l->request, &l->keys,
+				  &l->who);
+
+	return rc == ERR_OK ? open_account(cmd) : login_failed(cmd, rc);
+}
+
+/* An address that has failed often waits before a proof is looked at, as before a
+ * password. */
+static enum verdict throttled_proof(struct cmd *cmd)
+{
+	uint64_t delay = throttle_delay_text_ms(cmd->server->throttle,
+						cmd->conn->peer.text, clock_mono_ms());
+
+	return delay ? cmd_sleep(cmd, PROVEN, delay) : proven(cmd);
+}
+
 static enum verdict step_on(struct cmd *cmd)
 {
 	switch (cmd->step) {
 	case CHECK: return check(cmd);
 	case CHECKED: return checked(cmd);
+	case PROVEN: return proven(cmd);
 	case OPENED: return opened(cmd);
 	default: return CMD_DONE; /* FAILED: the reply was set, the delay is over */
 	}
@@ -161,22 +188,52 @@ static enum verdict step_on(struct cmd *cmd)
 
 /* ---- AUTHENTICATE ---- */
 
+/* What this connection can be bound to (RFC 5056). */
+static void find_channel(struct login *l, const struct conn *c)
+{
+	const struct net_stack *n = c->net;
+
+	if (!c->has_tls)
+		return;
+	l->env.offers_plus = true;
+	if (net_tls_exporter(n, "EXPORTER-Channel-Binding", l->exporter,
+			     sizeof l->exporter) == ERR_OK)
+		l->env.tls_exporter = span_of(l->exporter, sizeof l->exporter);
+	if (net_tls_end_point(n, &l->end_point) == ERR_OK)
+		l->env.tls_server_end_point = buf_span(&l->end_point);
+	if (net_tls_unique(n, &l->unique) == ERR_OK)
+		l->env.tls_unique = buf_span(&l->unique);
+}
+
+static enum verdict challenge(struct cmd *cmd, struct span text)
+{
+	struct buf line = { 0 };
+
+	base64_encode(text, &line);
+	continuation(cmd, buf_span(&line));
+	buf_done(&line);
+	return cmd_line(cmd, MECH_LINE);
+}
+
 static enum verdict mech_go(struct cmd *cmd, const struct span *in)
 {
 	struct login *l = cmd->state;
 	struct mech_step step = { 0 };
+	enum mech_rc rc = l->mech->server_step(l->mech, l->mech_state, cmd->arena,
+					       &l->env, in, &step);
 
-	switch (l->mech->server_step(l->mech_state, in, &step)) {
-	case MECH_CHALLENGE: {
-		struct buf line = { 0 };
-
-		base64_encode(step.out, &line);
-		continuation(cmd, buf_span(&line));
-		buf_done(&line);
-		return cmd_line(cmd, MECH_LINE);
+	if (rc == MECH_KEYS &&
+	    auth_scram_keys(cmd->server->config.auth, step.request.authcid, step.hash,
+			    &l->keys) == ERR_OK) {
+		l->env.keys = &l->keys;
+		rc = l->mech->server_step(l->mech, l->mech_state, cmd->arena, &l->env, in,
+					  &step);
 	}
+	switch (rc) {
+	case MECH_CHALLENGE: return challenge(cmd, step.out);
 	case MECH_PASSWORD: l->request = step.request; return throttled_check(cmd);
-	default: return login_failed(cmd, ERR_AUTH);
+	case MECH_PROVEN: l->request = step.request; return throttled_proof(cmd);
+	default: l->request = step.request; return login_failed(cmd, ERR_AUTH);
 	}
 }
 
@@ -192,6 +249,13 @@ static enum verdict mech_line(struct cmd *cmd)
 		return reply_bad(cmd, "A line of base64 was expected.");
 	in = buf_span(&l->in);
 	return mech_go(cmd, &in);
+}
+
+/* No password in plain text without TLS, and nothing to bind to without it. */
+static bool is_offered(const struct conn *c, const struct mech *m)
+{
+	return !((m->flags & MECH_PLAINTEXT) && !conn_may_login(c)) &&
+	       !((m->flags & MECH_BOUND) && !c->has_tls);
 }
 
 static enum verdict authenticate(struct cmd *cmd)
@@ -211,9 +275,11 @@ static enum verdict authenticate(struct cmd *cmd)
 	mech = mech_find(name);
 	if (!mech)
 		return reply_no(cmd, "CANNOT", "That mechanism is not offered here.");
-	if ((mech->flags & MECH_PLAINTEXT) && !conn_may_login(cmd->conn))
+	if (!is_offered(cmd->conn, mech))
 		return reply_no(cmd, "PRIVACYREQUIRED", "Start TLS first.");
 	l = login_new(cmd, mech->name.p);
+	if (!(mech->flags & MECH_PLAINTEXT))
+		find_channel(l, cmd->conn);
 	l->mech = mech;
 	l->mech_state = arena_alloc(cmd->arena, mech->server_size);
 	if (!has_initial)
@@ -280,7 +346,7 @@ static void offer(const struct conn *c, unsigned state, struct buf *out)
 	for (size_t i = 0; mech_at(i); i++) {
 		const struct mech *m = mech_at(i);
 
-		if ((m->flags & MECH_PLAINTEXT) && !conn_may_login(c))
+		if (!is_offered(c, m))
 			continue;
 		buf_puts(out, " AUTH=");
 		buf_put(out, m->name);
@@ -299,4 +365,9 @@ const struct extension cmd_auth = {
 	.about = "login in one round trip; AUTHENTICATE, LOGIN, STARTTLS",
 	.offer = offer,
 	.commands = commands,
+};
+const struct extension ext_scram = {
+	.name = "AUTH=SCRAM-SHA-1, -256, -512, and -PLUS",
+	.rfc = "RFC 5802, 7677",
+	.about = "a password is proved, never sent; bound to the TLS channel with -PLUS",
 };

@@ -101,22 +101,20 @@ static bool make_certificate(struct site *s)
 
 static bool make_users(struct site *s, struct span password)
 {
-	struct buf hash = { 0 };
 	struct users_edit *e = NULL;
-	bool is_ok = auth_password_hash(password, &hash) == ERR_OK;
-	if (!is_ok)
+	struct span name = span_str(s->admin);
+	bool is_ok = users_edit_open(in_site(s, "users"), true, &e, &s->why) == ERR_OK;
+	if (is_ok && users_edit_add(e, name, SPAN("*"), true) != ERR_OK) {
+		buf_printf(&s->why, "\"%s\" cannot be the name of a user.", s->admin);
+		is_ok = false;
+	}
+	if (is_ok && auth_password_set(e, name, password) != ERR_OK) {
 		buf_puts(&s->why,
 			 "The password is longer than 511 bytes or holds a NUL.");
-	is_ok = is_ok &&
-		users_edit_open(in_site(s, "users"), true, &e, &s->why) == ERR_OK;
-	if (is_ok &&
-	    users_edit_add(e, span_str(s->admin), buf_span(&hash), true) != ERR_OK) {
-		buf_printf(&s->why, "\"%s\" cannot be the name of a user.", s->admin);
 		is_ok = false;
 	}
 	is_ok = is_ok && users_edit_save(e, &s->why) == ERR_OK;
 	users_edit_close(e);
-	buf_done(&hash);
 	return is_ok;
 }
 

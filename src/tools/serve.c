@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/pidfile.h"
+#include "tools/secret.h"
 #include "tools/site.h"
 #include "tools/subcommand.h"
 
@@ -93,10 +94,18 @@ static enum err open_auth(struct serving *s, struct buf *why)
 	enum err rc = users_load(s->config->users, &users, why);
 	if (rc != ERR_OK)
 		return rc;
+	uint8_t secret[SECRET_BYTES];
+	const char *path = arena_printf(s->config->arena, "%s.secret", s->config->users);
+	if (!secret_load(path, secret, why)) {
+		users_unref(users);
+		return ERR_IO;
+	}
 	struct policy *policy = policy_new(s->config->rule, s->config->n_rules);
 	const struct auth_config c = { .workers = workers_executor(s->workers),
-				       .remember_ms = s->config->remember_ms };
+				       .remember_ms = s->config->remember_ms,
+				       .secret = span_of(secret, sizeof secret) };
 	s->auth = auth_new(&c, users, policy);
+	wipe(secret, sizeof secret);
 	if (!s->auth)
 		buf_puts(why, "OpenSSL has no HMAC-SHA-256 or no randomness.");
 	return s->auth ? ERR_OK : ERR_IO;

@@ -33,7 +33,7 @@ struct job {
 	bool is_admin, no_password;
 	struct config *config;
 	struct users_edit *edit;
-	struct buf why, hash;
+	struct buf why, password;
 };
 
 static int fail(struct job *j)
@@ -65,32 +65,27 @@ static bool note(struct job *j, enum err rc, struct span name)
 
 /* ---- passwords ---- */
 
-/* The hash for the table; a new one each time, as each has its salt. */
-static bool make_hash(struct job *j, struct span password)
+static bool get_password(struct job *j)
 {
-	buf_clear(&j->hash);
-	if (auth_password_hash(password, &j->hash) == ERR_OK)
+	if (j->no_password)
 		return true;
+	if (!(j->password_file
+		  ? tool_password_file(j->password_file, &j->password, &j->why)
+		  : tool_password_ask(j->name, &j->password, &j->why)))
+		return false;
+	if (j->password.n == 0)
+		buf_puts(&j->why, "The password is empty; --no-password means none.");
+	return j->password.n > 0;
+}
+
+/* Each time with new salts. */
+static bool set_password(struct job *j, struct span name)
+{
+	enum err rc = auth_password_set(j->edit, name, buf_span(&j->password));
+	if (rc != ERR_INVAL)
+		return note(j, rc, name);
 	buf_puts(&j->why, "The password is longer than 511 bytes or holds a NUL.");
 	return false;
-}
-
-static bool get_password(struct job *j, struct buf *ret)
-{
-	return j->password_file ? tool_password_file(j->password_file, ret, &j->why)
-				: tool_password_ask(j->name, ret, &j->why);
-}
-
-static bool get_hash(struct job *j)
-{
-	struct buf password = { 0 };
-	if (j->no_password) {
-		buf_putc(&j->hash, '*');
-		return true;
-	}
-	bool is_ok = get_password(j, &password) && make_hash(j, buf_span(&password));
-	buf_done(&password);
-	return is_ok;
 }
 
 /* ---- verbs ---- */
@@ -101,31 +96,25 @@ static bool open_table(struct job *j)
 	return users_edit_open(j->config->users, false, &j->edit, &j->why) == ERR_OK;
 }
 
-static bool add_line(struct job *j, struct span name, const struct buf *password,
-		     size_t *added)
+static bool add_one(struct job *j, struct span name)
 {
-	if (name.n == 0)
-		return true;
-	if (password->n && !make_hash(j, buf_span(password)))
-		return false;
-	struct span hash = password->n ? buf_span(&j->hash) : SPAN("*");
-	bool is_ok = note(j, users_edit_add(j->edit, name, hash, j->is_admin), name);
-	*added += is_ok;
-	return is_ok;
+	return note(j, users_edit_add(j->edit, name, SPAN("*"), j->is_admin), name) &&
+	       (j->password.n == 0 || set_password(j, name));
 }
 
 /* All of the list or nothing. */
 static bool add_list(struct job *j)
 {
-	struct buf password = { 0 };
 	char *line = NULL;
 	size_t cap = 0, added = 0;
 	ssize_t n;
-	bool is_ok = !j->password_file || get_password(j, &password);
+	bool is_ok = !j->password_file || get_password(j);
 	is_ok = is_ok && open_table(j);
-	while (is_ok && (n = getline(&line, &cap, stdin)) >= 0)
-		is_ok = add_line(j, span_trim(span_of(line, (size_t)n)), &password,
-				 &added);
+	while (is_ok && (n = getline(&line, &cap, stdin)) >= 0) {
+		struct span name = span_trim(span_of(line, (size_t)n));
+		is_ok = name.n == 0 || add_one(j, name);
+		added += name.n && is_ok;
+	}
 	if (is_ok && ferror(stdin)) {
 		buf_printf(&j->why, "Cannot read standard input: %s.", strerror(errno));
 		is_ok = false;
@@ -134,7 +123,6 @@ static bool add_list(struct job *j)
 	if (is_ok)
 		printf("%zu users added.\n", added);
 	free(line);
-	buf_done(&password);
 	return is_ok;
 }
 
@@ -145,20 +133,13 @@ static bool add(struct job *j)
 		return add_list(j);
 	if (!note(j, user_name_make(span_str(j->name), &name), span_str(j->name)))
 		return false;
-	return get_hash(j) && open_table(j) &&
-	       note(j,
-		    users_edit_add(j->edit, span_str(j->name), buf_span(&j->hash),
-				   j->is_admin),
-		    span_str(j->name)) &&
+	return get_password(j) && open_table(j) && add_one(j, span_str(j->name)) &&
 	       users_edit_save(j->edit, &j->why) == ERR_OK;
 }
 
 static bool passwd(struct job *j)
 {
-	return get_hash(j) && open_table(j) &&
-	       note(j,
-		    users_edit_set_hash(j->edit, span_str(j->name), buf_span(&j->hash)),
-		    span_str(j->name)) &&
+	return get_password(j) && open_table(j) && set_password(j, span_str(j->name)) &&
 	       users_edit_save(j->edit, &j->why) == ERR_OK;
 }
 
@@ -275,7 +256,7 @@ static int run(int argc, char **argv)
 		tell_server(&j);
 	config_free(j.config);
 	buf_done(&j.why);
-	buf_done(&j.hash);
+	buf_done(&j.password);
 	return status;
 }
 

@@ -7,24 +7,27 @@
 
 #include "auth/mech.h"
 
+static const struct mech_env none;
+
 static enum mech_rc plain(struct span in, struct mech_step *ret)
 {
-	return mech_plain.server_step(NULL, &in, ret);
+	return mech_plain.server_step(&mech_plain, NULL, NULL, &none, &in, ret);
 }
 
 static void mechanisms_are_found_in_any_case(void **state)
 {
 	assert_ptr_equal(mech_find(SPAN("plain")), &mech_plain);
 	assert_null(mech_find(SPAN("PLAI")));
-	assert_ptr_equal(mech_at(0), &mech_plain);
-	assert_null(mech_at(1));
+	assert_ptr_equal(mech_at(6), &mech_plain);
+	assert_null(mech_at(7));
 	assert_true(mech_plain.flags & MECH_PLAINTEXT);
 }
 
 static void plain_without_initial_response_asks_with_an_empty_challenge(void **state)
 {
 	struct mech_step s = { 0 };
-	assert_int_equal(mech_plain.server_step(NULL, NULL, &s), MECH_CHALLENGE);
+	assert_int_equal(mech_plain.server_step(&mech_plain, NULL, NULL, &none, NULL, &s),
+			 MECH_CHALLENGE);
 	assert_int_equal(s.out.n, 0);
 }
 
@@ -57,13 +60,16 @@ static void client_says_what_the_server_reads(void **state)
 	struct mech_credential c = { SPAN("bob"), SPAN("root"), SPAN("pass word") };
 	void *mine = arena_alloc(a, mech_plain.client_size);
 	struct mech_step said = { 0 }, heard = { 0 };
-	assert_int_equal(mech_plain.client_step(mine, a, &c, NULL, &said), MECH_DONE);
+	assert_int_equal(
+	    mech_plain.client_step(&mech_plain, mine, a, &none, &c, NULL, &said),
+	    MECH_DONE);
 	assert_true(span_eq(said.out, SPAN("bob\0root\0pass word")));
 	assert_int_equal(plain(said.out, &heard), MECH_PASSWORD);
 	assert_true(span_eq(heard.request.password, c.password));
 	/* PLAIN has one message: a server that asks again is broken */
-	assert_int_equal(mech_plain.client_step(mine, a, &c, &SPAN_NONE, &said),
-			 MECH_FAILED);
+	assert_int_equal(
+	    mech_plain.client_step(&mech_plain, mine, a, &none, &c, &SPAN_NONE, &said),
+	    MECH_FAILED);
 	arena_free(a);
 }
 
@@ -79,7 +85,8 @@ static void client_refuses_credentials_that_cannot_be_said(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct mech_step said = { 0 };
 		void *mine = arena_alloc(a, mech_plain.client_size);
-		assert_int_equal(mech_plain.client_step(mine, a, &bad[i], NULL, &said),
+		assert_int_equal(mech_plain.client_step(&mech_plain, mine, a, &none,
+							&bad[i], NULL, &said),
 				 MECH_FAILED);
 	}
 	arena_free(a);
