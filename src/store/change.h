@@ -126,6 +126,13 @@ struct uid_walk uid_walk(const struct view *v, const struct numset *uids);
 bool uid_walk_next(struct uid_walk *w, const struct chunk **ret_chunk,
 		   uint64_t ret_slots[4]);
 
+/*
+ * Of `uids` (NULL: all) those of the part in hand of the op, which begins at o->from and
+ * reaches over at most STORE_COMMIT_CHUNKS chunks; o->next says where the next one begins.
+ */
+void uid_part(struct store_op *o, const struct view *v, const struct numset *uids,
+	      struct numset *ret_part);
+
 /* Copies messages to the end of `to`, pairing UIDs (change_copy.c). */
 enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
 		       struct box *to, bool move, struct numset *ret_source,

@@ -1,6 +1,7 @@
 /*
- * EXPUNGE, COPY and MOVE (RFC 9051 sections 6.4.3, 6.4.7 and 6.4.8): bodies are shared,
- * and a change is one commit, so each is all or nothing.
+ * EXPUNGE, COPY and MOVE (RFC 9051 sections 6.4.3, 6.4.7 and 6.4.8): bodies are shared.
+ * COPY is one commit, so all or nothing. EXPUNGE and MOVE of very many messages are several
+ * (op.h); each message is moved as a whole or not at all (RFC 6851 section 3.3).
  */
 #include <stdlib.h>
 
@@ -38,7 +39,9 @@ static enum err expunge_plan(struct store_op *o, struct change *c)
 	enum err rc = change_box(c, o->mailbox->number, &b);
 	if (rc != ERR_OK)
 		return rc;
-	struct uid_walk walk = uid_walk(b->base, x->has_uids ? &x->uids : NULL);
+	struct numset part = { 0 };
+	uid_part(o, b->base, x->has_uids ? &x->uids : NULL, &part);
+	struct uid_walk walk = uid_walk(b->base, &part);
 	const struct chunk *chunk;
 	uint64_t slots[4];
 	while (rc == ERR_OK && uid_walk_next(&walk, &chunk, slots)) {
@@ -54,6 +57,7 @@ static enum err expunge_plan(struct store_op *o, struct change *c)
 			numset_add(&o->source, chunk->index * CHUNK_UIDS + s);
 		}
 	}
+	numset_done(&part);
 	return rc;
 }
 
@@ -199,8 +203,17 @@ static enum err copy_plan(struct store_op *o, struct change *c)
 	if (rc != ERR_OK)
 		return rc;
 	o->uidvalidity = to->h.uidvalidity;
-	return copy_messages(from, from->base, &x->uids, to, x->move, &o->source,
-			     &o->target);
+	if (!x->move)
+		return copy_messages(from, from->base, &x->uids, to, false, &o->source,
+				     &o->target);
+	/* what a part puts at the end of the same mailbox is not moved again */
+	if (from == to && o->from == 0)
+		numset_remove_range(&x->uids, from->h.uidnext, UINT32_MAX);
+	struct numset part = { 0 };
+	uid_part(o, from->base, &x->uids, &part);
+	rc = copy_messages(from, from->base, &part, to, true, &o->source, &o->target);
+	numset_done(&part);
+	return rc;
 }
 
 struct op *messages_copy(struct mailbox *m, const struct numset *uids,

@@ -1,6 +1,6 @@
 /*
  * STORE: flags of many messages in one change with one modseq (RFC 9051 section 6.4.6,
- * RFC 7162 section 3.1.3). A message that already is as asked for keeps its modseq, with
+ * RFC 7162 section 3.1.3), of very many in several (op.h). A message that already is as asked for keeps its modseq, with
  * UNCHANGEDSINCE too (RFC 7162 section 3.1.11).
  */
 #include <stdlib.h>
@@ -127,7 +127,9 @@ static enum err flag_plan(struct store_op *o, struct change *c)
 	enum err rc = change_box(c, o->mailbox->number, &w.b);
 	if (rc != ERR_OK)
 		return rc;
-	struct uid_walk walk = uid_walk(w.b->base, &x->uids);
+	struct numset part = { 0 };
+	uid_part(o, w.b->base, &x->uids, &part);
+	struct uid_walk walk = uid_walk(w.b->base, &part);
 	const struct chunk *chunk;
 	uint64_t slots[4];
 	while (rc == ERR_OK && uid_walk_next(&walk, &chunk, slots)) {
@@ -141,6 +143,7 @@ static enum err flag_plan(struct store_op *o, struct change *c)
 				rc = change_one(&w, e, s);
 		}
 	}
+	numset_done(&part);
 	return rc;
 }
 

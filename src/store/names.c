@@ -115,8 +115,8 @@ struct tree *tree_new(size_t cap, struct pool *pool)
 	struct tree *t = xcalloc(1, sizeof *t);
 	atomic_init(&t->refs, 1);
 	t->pool = pool;
-	t->at = xcalloc(cap, sizeof *t->at);
-	t->node = xcalloc(cap, sizeof *t->node);
+	t->at = xmalloc((cap + 1) * sizeof *t->at); /* large ones are copied often */
+	t->node = xmalloc((cap + 1) * sizeof *t->node);
 	t->cap = cap;
 	t->names.at = t->at;
 	return t;

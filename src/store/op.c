@@ -27,18 +27,35 @@ void op_reset(struct store_op *o)
 {
 	news_done(o);
 	o->is_prepared = false;
+	o->next = 0;
 	o->uidvalidity = 0;
 	numset_done(&o->modified);
 	numset_done(&o->source);
 	numset_done(&o->target);
 }
 
+/* The next part, after the one in hand is durable: others have had their turn. */
+static void go_on(struct store_op *o)
+{
+	o->from = o->next;
+	o->goes_on = false;
+	op_reset(o);
+	op_start(o);
+}
+
 static void op_free(struct op *op)
 {
 	struct store_op *o = STORE_OP(op);
+	if (o->goes_on) {
+		go_on(o);
+		return;
+	}
 	if (o->free_more)
 		o->free_more(o);
 	op_reset(o);
+	numset_done(&o->all_modified);
+	numset_done(&o->all_source);
+	numset_done(&o->all_target);
 	free((char *)o->path.p);
 	free((char *)o->path2.p);
 	free(o->status);
@@ -61,6 +78,14 @@ static void op_done(struct op *op, void *owner)
 	struct store_op *o = STORE_OP(op);
 	if (o->always_ok)
 		op->rc = ERR_OK;
+	if (op->rc == ERR_OK) {
+		numset_add_set(&o->all_modified, &o->modified);
+		numset_add_set(&o->all_source, &o->source);
+		numset_add_set(&o->all_target, &o->target);
+	}
+	o->goes_on = op->rc == ERR_OK && o->next > 0;
+	if (o->goes_on)
+		return; /* to op_free, which does */
 	if (o->before_done && op->rc == ERR_OK)
 		o->before_done(o);
 	o->done(op, owner);
@@ -231,7 +256,7 @@ const struct mailbox_status *op_status(struct op *op, size_t *ret_n)
 
 const struct numset *op_modified(struct op *op)
 {
-	return &STORE_OP(op)->modified;
+	return &STORE_OP(op)->all_modified;
 }
 
 uint32_t op_uidvalidity(struct op *op)
@@ -241,12 +266,12 @@ uint32_t op_uidvalidity(struct op *op)
 
 const struct numset *op_source_uids(struct op *op)
 {
-	return &STORE_OP(op)->source;
+	return &STORE_OP(op)->all_source;
 }
 
 const struct numset *op_target_uids(struct op *op)
 {
-	return &STORE_OP(op)->target;
+	return &STORE_OP(op)->all_target;
 }
 
 struct buf *op_bytes(struct op *op)

@@ -24,6 +24,14 @@ struct store_op {
 	struct span path, path2; /* malloc'd, canonical */
 	/* In the account, alone; may run again. NULL: the op has no plan. */
 	enum err (*plan)(struct store_op *, struct change *);
+	/*
+	 * A command that may be done in part (not COPY, not APPEND) is a commit for each
+	 * STORE_COMMIT_CHUNKS. The plan begins at this UID and, when it stops before the
+	 * end, says where the next one begins; 0: it is the last.
+	 */
+	uint32_t from, next;
+	struct numset all_modified, all_source, all_target; /* of all parts: the results */
+	bool goes_on;
 	/* On home, before the caller's done, when it is called. NULL is fine. */
 	void (*before_done)(struct store_op *);
 	void (*free_more)(struct store_op *);
@@ -46,7 +54,7 @@ struct store_op {
 	/* results */
 	uint8_t mailbox_id[8];
 	uint32_t uidvalidity;
-	struct numset modified, source, target;
+	struct numset modified, source, target; /* of the part in hand */
 	struct mailbox_status *status;
 	size_t n_status;
 	struct buf bytes;

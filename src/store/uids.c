@@ -63,3 +63,23 @@ bool uid_walk_next(struct uid_walk *w, const struct chunk **ret_chunk,
 	}
 	return false;
 }
+
+void uid_part(struct store_op *o, const struct view *v, const struct numset *uids,
+	      struct numset *ret_part)
+{
+	const struct chunk *c;
+	uint64_t slots[4];
+	uint32_t n = 0;
+	if (uids)
+		numset_copy(ret_part, uids);
+	else
+		numset_add_range(ret_part, 1, UINT32_MAX);
+	if (o->from > 1)
+		numset_remove_range(ret_part, 0, o->from - 1);
+	struct uid_walk walk = uid_walk(v, ret_part);
+	while (n <= STORE_COMMIT_CHUNKS && uid_walk_next(&walk, &c, slots))
+		n++;
+	o->next = n > STORE_COMMIT_CHUNKS ? c->index * CHUNK_UIDS : 0;
+	if (o->next)
+		numset_remove_range(ret_part, o->next, UINT32_MAX);
+}

@@ -74,6 +74,9 @@ static void flag_and_diff(struct mailbox *m, const char *uids, size_t messages,
 	view_diff(was, is, &d);
 	end("  its difference");
 	assert_int_equal(n.changed, messages);
+	/* a commit is bounded: one modseq for each part */
+	assert_int_equal(view_modseq(is) - view_modseq(was),
+			 1 + (chunks - 1) / STORE_COMMIT_CHUNKS);
 	view_unref(was);
 	view_unref(is);
 }
@@ -113,8 +116,15 @@ static void a_large_mailbox_changes_by_chunks(void **state)
 	expect_uids(&went, "1000:4000");
 	numset_done(&went);
 	begin();
+	assert_int_equal(do_copy(&site, m, "1:4294967295", "INBOX", true, &d), ERR_OK);
+	end("move the rest to its own end");
+	assert_int_equal(numset_count(&d.target), n_messages + 1 - 3001);
+	assert_int_equal(numset_count(&d.source), n_messages + 1 - 3001);
+	done_clear(&d);
+	begin();
 	assert_int_equal(do_copy(&site, m, "1:4294967295", "Copy", true, &d), ERR_OK);
 	end("move the rest");
+	assert_int_equal(numset_count(&d.target), n_messages + 1 - 3001);
 	done_clear(&d);
 	begin();
 	assert_int_equal(do_delete(&site, a, "Copy"), ERR_OK);
