@@ -77,9 +77,9 @@ static bool is_below(struct span path, struct span parent)
 static bool has_selected_below(const struct list_state *st, size_t i)
 {
 	for (size_t k = i + 1; k < st->names->n; k++) {
-		const struct name *n = &st->names->at[k];
+		const struct name *n = st->names->at[k];
 
-		if (!is_below(n->path, st->names->at[i].path))
+		if (!is_below(n->path, st->names->at[i]->path))
 			return false;
 		if (is_selected(st, n))
 			return true;
@@ -105,7 +105,7 @@ static unsigned attrs_of(struct cmd *cmd, const struct list_state *st,
 
 static bool is_wanted(const struct list_state *st, size_t i, bool *ret_childinfo)
 {
-	const struct name *n = &st->names->at[i];
+	const struct name *n = st->names->at[i];
 
 	*ret_childinfo = false;
 	if (!matches(st, n->path))
@@ -127,7 +127,7 @@ static bool ends_at_level(const struct list_state *st)
  */
 static void lsub_line(struct cmd *cmd, struct list_state *st, size_t i)
 {
-	const struct name *n = &st->names->at[i];
+	const struct name *n = st->names->at[i];
 	struct name bare = { .path = n->path, .flags = n->flags };
 	bool is_parent = !(n->flags & NAME_SUBSCRIBED);
 
@@ -140,14 +140,14 @@ static void lsub_line(struct cmd *cmd, struct list_state *st, size_t i)
 /* Not of a name that is there for what lies below it alone (RFC 5819 section 2). */
 static bool wants_status(const struct list_state *st, size_t i)
 {
-	const struct name *n = &st->names->at[i];
+	const struct name *n = st->names->at[i];
 
 	return (n->flags & NAME_EXISTS) && matches(st, n->path) && is_selected(st, n);
 }
 
 static void one_line(struct cmd *cmd, struct list_state *st, size_t i)
 {
-	const struct name *n = &st->names->at[i];
+	const struct name *n = st->names->at[i];
 	bool childinfo;
 
 	if (!is_wanted(st, i, &childinfo))
@@ -185,7 +185,7 @@ static enum verdict ask_status(struct cmd *cmd)
 	st->ids = arena_array(cmd->arena, st->names->n, sizeof *st->ids);
 	for (size_t i = 0; i < st->names->n; i++)
 		if (wants_status(st, i))
-			st->ids[n++] = st->names->at[i].mailbox;
+			st->ids[n++] = st->names->at[i]->mailbox;
 	return cmd_wait(cmd, STATUS,
 			mailbox_status(cmd->session->account, st->ids, n, cmd_to(cmd)));
 }

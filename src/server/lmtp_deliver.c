@@ -191,8 +191,8 @@ static const struct name *folder(const struct names *names, struct span wanted)
 	if (!wanted.n || is_mailbox(n))
 		return n;
 	for (size_t i = 0; i < names->n; i++)
-		if (span_ieq(names->at[i].path, wanted) && is_mailbox(&names->at[i]))
-			return &names->at[i];
+		if (span_ieq(names->at[i]->path, wanted) && is_mailbox(names->at[i]))
+			return names->at[i];
 	return NULL;
 }
 

@@ -52,9 +52,9 @@ static void check_numbers(struct check *c)
 	size_t n = 0;
 	uint32_t *number = xcalloc(t->names.n * 2, sizeof *number);
 	for (size_t i = 0; i < t->names.n; i++) {
-		number[n++] = t->node[i];
-		if (t->at[i].mailbox)
-			number[n++] = t->at[i].mailbox;
+		number[n++] = t->at[i]->node;
+		if (t->at[i]->mailbox)
+			number[n++] = t->at[i]->mailbox;
 	}
 	if (n > 0)
 		qsort(number, n, sizeof *number, by_number);
@@ -76,11 +76,11 @@ static void check_names(struct check *c)
 	if (!inbox || !(inbox->flags & NAME_EXISTS))
 		check_say(c, "it has no INBOX");
 	for (size_t i = 0; i < t->names.n; i++) {
-		const struct name *n = &t->at[i];
+		const struct name *n = t->at[i];
 		struct buf canonical = { 0 };
 		if (name_canonical(n->path, false, &canonical) != ERR_OK ||
 		    !span_eq(buf_span(&canonical), n->path))
-			check_say(c, "the name of node %u is not canonical", t->node[i]);
+			check_say(c, "the name of node %u is not canonical", t->at[i]->node);
 		buf_done(&canonical);
 		if (special & n->special_use)
 			check_say(c, "a special use is given to two mailboxes");
@@ -89,13 +89,13 @@ static void check_names(struct check *c)
 			continue;
 		bool is_needed = n->flags & NAME_SUBSCRIBED;
 		for (size_t k = i + 1; !is_needed && k < t->names.n; k++) {
-			if (!path_is_below(t->at[k].path, n->path))
+			if (!path_is_below(t->at[k]->path, n->path))
 				break;
-			is_needed = t->at[k].flags & NAME_SUBSCRIBED;
+			is_needed = t->at[k]->flags & NAME_SUBSCRIBED;
 		}
 		if (!is_needed || n->flags & NAME_CHILDREN || n->special_use)
 			check_say(c, "node %u is no mailbox and not a mere subscription",
-				  t->node[i]);
+				  t->at[i]->node);
 	}
 	check_numbers(c);
 }
@@ -158,8 +158,8 @@ static enum err check_strays(struct check *c)
 	for (size_t i = 0; i < s.n && rc == ERR_OK; i++)
 		rc = check_doomed(c, s.number[i]);
 	for (size_t i = 0; i < c->names->names.n; i++)
-		if (c->names->at[i].mailbox)
-			add_number(&s, c->names->at[i].mailbox);
+		if (c->names->at[i]->mailbox)
+			add_number(&s, c->names->at[i]->mailbox);
 	if (s.n > 0)
 		qsort(s.number, s.n, sizeof *s.number, by_number);
 	for (unsigned i = 0; i < 7 && rc == ERR_OK; i++) {
@@ -205,8 +205,8 @@ static enum err check_rows(struct check *c)
 		return rc;
 	check_names(c);
 	for (size_t i = 0; i < c->names->names.n && rc == ERR_OK; i++)
-		if (c->names->at[i].flags & NAME_EXISTS)
-			rc = check_mailbox(c, &c->names->at[i]);
+		if (c->names->at[i]->flags & NAME_EXISTS)
+			rc = check_mailbox(c, c->names->at[i]);
 	if (c->n_messages != c->h.messages || c->n_bytes != c->h.bytes)
 		check_say(
 		    c, "%llu messages of %llu bytes, its header says %llu of %llu",

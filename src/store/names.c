@@ -84,7 +84,6 @@ void tree_unref(struct tree *t)
 		return;
 	pool_unref(t->pool);
 	free(t->at);
-	free(t->node);
 	free(t);
 }
 
@@ -99,9 +98,9 @@ const struct name *names_find(const struct names *n, struct span path)
 	size_t lo = 0, hi = n->n;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int cmp = path_cmp(n->at[mid].path, path);
+		int cmp = path_cmp(n->at[mid]->path, path);
 		if (cmp == 0)
-			return &n->at[mid];
+			return n->at[mid];
 		if (cmp < 0)
 			lo = mid + 1;
 		else
@@ -116,9 +115,8 @@ struct tree *tree_new(size_t cap, struct pool *pool)
 	atomic_init(&t->refs, 1);
 	t->pool = pool;
 	t->at = xmalloc((cap + 1) * sizeof *t->at); /* large ones are copied often */
-	t->node = xmalloc((cap + 1) * sizeof *t->node);
 	t->cap = cap;
-	t->names.at = t->at;
+	t->names.at = (const struct name *const *)t->at;
 	return t;
 }
 
@@ -168,27 +166,42 @@ void pool_unref(struct pool *p)
 	free(p);
 }
 
-struct span pool_join(struct pool *p, struct span a, struct span b, struct span c)
+static char *pool_take(struct pool *p, size_t n)
 {
-	size_t n = a.n + b.n + c.n;
 	struct pool_block *block = p->blocks;
 	if (!block || block->cap - block->used < n) {
 		/* small trees are the rule: the first block is as large as what it takes
 		 */
-		size_t cap = p->used < POOL_BLOCK ? 256 + p->used : POOL_BLOCK;
+		size_t cap = p->used < POOL_BLOCK ? 512 + p->used : POOL_BLOCK;
 		cap = cap < n ? n : cap;
 		block = xmalloc(sizeof *block + cap);
 		*block = (struct pool_block){ .next = p->blocks, .cap = cap };
 		p->blocks = block;
 	}
 	char *to = block->text + block->used;
+	block->used += n;
+	p->used += n;
+	return to;
+}
+
+struct span pool_join(struct pool *p, struct span a, struct span b, struct span c)
+{
+	size_t n = a.n + b.n + c.n;
+	char *to = pool_take(p, n);
 	const struct span part[3] = { a, b, c };
 	for (size_t i = 0, at = 0; i < 3; at += part[i++].n)
 		if (part[i].n > 0)
 			memcpy(to + at, part[i].p, part[i].n);
-	block->used += n;
-	p->used += n;
 	return span_of(to, n);
+}
+
+struct name *pool_name(struct pool *p, const struct name *from)
+{
+	size_t align = _Alignof(struct name);
+	uintptr_t at = (uintptr_t)pool_take(p, sizeof *from + align - 1);
+	struct name *to = (struct name *)((at + align - 1) / align * align);
+	*to = *from;
+	return to;
 }
 
 void pool_waste(struct pool *p, size_t bytes)
@@ -252,15 +265,14 @@ static size_t children_from(const struct load *l, uint32_t parent)
 
 static void put_name(struct tree *t, const struct raw *raw, struct span above)
 {
-	size_t i = t->names.n++;
-	struct name *n = &t->at[i];
-	*n = (struct name){ .mailbox = raw->r.mailbox,
-			    .special_use = raw->r.special_use };
-	n->path = pool_join(t->pool, above, above.n ? SPAN("/") : SPAN_NONE, raw->name);
-	n->flags = (raw->r.is_subscribed ? NAME_SUBSCRIBED : 0u) |
-		   (raw->r.mailbox ? NAME_EXISTS : 0u);
-	memcpy(n->mailbox_id, raw->r.id, sizeof n->mailbox_id);
-	t->node[i] = raw->r.node;
+	struct name n = { .mailbox = raw->r.mailbox,
+			  .special_use = raw->r.special_use,
+			  .node = raw->r.node };
+	n.path = pool_join(t->pool, above, above.n ? SPAN("/") : SPAN_NONE, raw->name);
+	n.flags = (raw->r.is_subscribed ? NAME_SUBSCRIBED : 0u) |
+		  (raw->r.mailbox ? NAME_EXISTS : 0u);
+	memcpy(n.mailbox_id, raw->r.id, sizeof n.mailbox_id);
+	t->at[t->names.n++] = pool_name(t->pool, &n);
 }
 
 /* Parents before children, siblings in key order; what no walk from the top reaches
@@ -278,13 +290,13 @@ static enum err build(const struct load *l, struct tree *t)
 		if (at->row == l->n || l->raw[at->row].parent != at->parent) {
 			if (depth-- == 0)
 				break;
-			if (t->at[at->name].flags & (NAME_EXISTS | NAME_CHILDREN) &&
+			if (t->at[at->name]->flags & (NAME_EXISTS | NAME_CHILDREN) &&
 			    depth > 0)
-				t->at[stack[depth].name].flags |= NAME_CHILDREN;
+				t->at[stack[depth].name]->flags |= NAME_CHILDREN;
 			continue;
 		}
 		const struct raw *raw = &l->raw[at->row++];
-		struct span above = depth > 0 ? t->at[at->name].path : SPAN_NONE;
+		struct span above = depth > 0 ? t->at[at->name]->path : SPAN_NONE;
 		if (t->names.n == l->n || depth == STORE_NAME_DEPTH ||
 		    above.n + (above.n > 0) + raw->name.n > STORE_NAME_BYTES)
 			return ERR_CORRUPT;

@@ -14,15 +14,14 @@
 #include "store/store.h"
 
 struct change;
-struct pool; /* the text of paths: append-only, shared by successive snapshots */
+struct pool; /* names and their paths: append-only, shared by successive snapshots */
 
 /* Immutable once it is made the head; edited before by whoever copied it. */
 struct tree {
 	struct names names; /* first: what sessions see */
 	atomic_uint refs;
 	struct pool *pool;
-	struct name *at;
-	uint32_t *node;
+	struct name **at; /* in the pool; one that another snapshot has is not edited */
 	size_t cap;
 };
 

@@ -350,10 +350,10 @@ static void repair_header(struct repair *r)
 	if (h.modseq < r->top_modseq)
 		h.modseq = r->top_modseq;
 	for (size_t i = 0; i < c->names->names.n; i++) {
-		if (c->names->node[i] >= h.next_number)
-			h.next_number = c->names->node[i] + 1;
-		if (c->names->at[i].mailbox >= h.next_number)
-			h.next_number = c->names->at[i].mailbox + 1;
+		if (c->names->at[i]->node >= h.next_number)
+			h.next_number = c->names->at[i]->node + 1;
+		if (c->names->at[i]->mailbox >= h.next_number)
+			h.next_number = c->names->at[i]->mailbox + 1;
 	}
 	bool is_same = h.messages == c->h.messages && h.bytes == c->h.bytes &&
 		       h.drops == c->h.drops && h.doomed == c->h.doomed &&
@@ -389,8 +389,8 @@ static enum err repair_plan(struct store_op *o, struct change *c)
 	x->c.t = c->t;
 	enum err rc = ERR_OK;
 	for (size_t i = 0; i < c->names->names.n && rc == ERR_OK; i++)
-		if (c->names->at[i].flags & NAME_EXISTS)
-			rc = repair_mailbox(&r, c->names->at[i].mailbox);
+		if (c->names->at[i]->flags & NAME_EXISTS)
+			rc = repair_mailbox(&r, c->names->at[i]->mailbox);
 	if (rc == ERR_OK)
 		rc = scan(&r, KEY_DOOMED, doomed_chunks);
 	gather(&r);

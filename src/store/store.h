@@ -73,12 +73,13 @@ struct name {
 	unsigned flags;       /* enum name_flag */
 	unsigned special_use; /* enum special_use */
 	uint8_t mailbox_id[8];/* stable id (RFC 8474 MAILBOXID), survives RENAME */
+	uint32_t node;        /* the store's */
 };
 /* Immutable, sorted so that parents stand before children (byte order with
  * "/" lowest). INBOX is always there. */
 struct names {
 	size_t n;
-	const struct name *at;
+	const struct name *const *at; /* successive snapshots share what did not change */
 };
 const struct names *account_names_now(struct account *a); /* a reference: names_unref */
 void names_unref(const struct names *n);

@@ -63,8 +63,8 @@ static enum err torn_plan(struct store_op *o, struct change *c)
 	enum err rc = ERR_OK;
 	memset(x->is_found, 0, x->n * sizeof *x->is_found);
 	for (size_t i = 0; i < c->names->names.n && rc == ERR_OK; i++)
-		if (c->names->at[i].flags & NAME_EXISTS)
-			rc = clean_mailbox(x, c, c->names->at[i].mailbox);
+		if (c->names->at[i]->flags & NAME_EXISTS)
+			rc = clean_mailbox(x, c, c->names->at[i]->mailbox);
 	/* one that no message holds: unless a sweep is to drop it, nothing else will */
 	for (size_t i = 0; i < x->n && rc == ERR_OK; i++)
 		if (!x->is_found[i] && c->h.drops == 0 && c->h.doomed == 0)

@@ -162,7 +162,7 @@ static void a_large_tree_of_names_is_made_and_loaded(void **state)
 	struct done d = { 0 };
 	uint32_t *numbers = calloc(names->n, sizeof *numbers);
 	for (size_t i = 0; i < names->n; i++)
-		numbers[i] = names->at[i].mailbox;
+		numbers[i] = names->at[i]->mailbox;
 	begin();
 	mailbox_status(a, numbers, names->n, done_to(&site.loop, &d));
 	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);

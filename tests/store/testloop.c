@@ -406,7 +406,7 @@ void expect_names(struct account *a, const char *text)
 	const struct names *n = account_names_now(a);
 	struct buf b = { 0 };
 	for (size_t i = 0; i < n->n; i++) {
-		const struct name *at = &n->at[i];
+		const struct name *at = n->at[i];
 		buf_put(&b, at->path);
 		buf_puts(&b, at->flags & NAME_EXISTS ? " E" : " -");
 		buf_puts(&b, at->flags & NAME_SUBSCRIBED ? "S" : "");
