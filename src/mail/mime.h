@@ -35,6 +35,12 @@ bool mime_disposition(struct arena *a, struct span value, struct mime_value *ret
 struct span mime_token(struct arena *a, struct span value);
 /* The tags of a Content-Language field (RFC 3282); returns how many. */
 size_t mime_languages(struct arena *a, struct span value, struct span **ret_tags);
+/*
+ * The value with parameters in sections put together: "name*0", "name*1", ... is "name";
+ * where one has percent codes it is "name*", in the form charset'language'codes
+ * (RFC 2231 sections 3 and 4). What is left of them without a first one stays as it is.
+ */
+struct mime_value mime_join_sections(struct arena *a, const struct mime_value *v);
 /* A parameter by its name, ASCII case ignored; the first one; NULL when absent. */
 const struct mime_param *mime_param_find(const struct mime_value *v, struct span name);
 

@@ -50,9 +50,11 @@ static struct stretch close_stretch(struct scan *s, size_t start)
 	return (struct stretch){ (uint32_t)start, (uint32_t)(s->wire.n - start) };
 }
 
-static void put_params(struct buf *out, const struct mime_value *v,
+static void put_params(struct buf *out, struct arena *a, const struct mime_value *in,
 		       bool has_default_charset)
 {
+	const struct mime_value joined = mime_join_sections(a, in), *v = &joined;
+
 	if (v->n_params == 0 && !has_default_charset) {
 		buf_puts(out, "NIL");
 		return;
@@ -155,7 +157,7 @@ static void read_extras(struct scan *s, struct arena *a, struct scan_part *p,
 		buf_putc(out, '(');
 		imapstr_put_upper(out, v.type);
 		buf_putc(out, ' ');
-		put_params(out, &v, false);
+		put_params(out, a, &v, false);
 		buf_putc(out, ')');
 	} else {
 		buf_puts(out, "NIL");
@@ -267,7 +269,7 @@ static size_t read_type(struct scan *s, struct arena *a, struct scan_part *p,
 	set_type(s, p, v.type, v.subtype);
 	read_charset(s, p, &v);
 	/* of the text types plain alone has this default (RFC 6657) */
-	put_params(&s->wire, &v,
+	put_params(&s->wire, a, &v,
 		   span_ieq(v.type, SPAN("text")) && span_ieq(v.subtype, SPAN("plain")) &&
 		       p->charset.n == 0);
 	p->params = close_stretch(s, start);

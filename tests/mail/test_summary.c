@@ -1,4 +1,6 @@
 /* ENVELOPE, BODY, BODYSTRUCTURE and ranges (RFC 9051 section 7.5.2, RFC 2046). */
+#include <stdio.h>
+
 #include "helper.h"
 
 #include "imapcheck.h"
@@ -123,13 +125,13 @@ static void nul_is_left_out_of_strings(void **state)
 static void parameters_stand_as_in_the_header(void **state)
 {
 	assert_structure(
-	    "Content-Type: text/html; name*0=a; name*1*=%20b; Charset=\"X\"\r\n"
+	    "Content-Type: text/html; name*=''a%20b; Charset=\"X\"\r\n"
 	    "Content-Transfer-Encoding: (c) Base64\r\n"
 	    "Content-ID: <1@x>\r\nContent-Description: two\r\n words\r\n"
 	    "Content-MD5: Q2hlY2s=\r\nContent-Language: en, de\r\n"
 	    "Content-Location: http://x/\r\n y\r\n"
 	    "Content-Disposition: attachment; filename=\"f\"\r\n\r\nab\r\ncd",
-	    "(\"TEXT\" \"HTML\" (\"NAME*0\" \"a\" \"NAME*1*\" \"%20b\" \"CHARSET\" "
+	    "(\"TEXT\" \"HTML\" (\"NAME*\" \"''a%20b\" \"CHARSET\" "
 	    "\"X\") "
 	    "\"<1@x>\" \"two words\" \"BASE64\" 6 1 \"Q2hlY2s=\" "
 	    "(\"ATTACHMENT\" (\"FILENAME\" \"f\")) (\"en\" \"de\") \"http://x/y\")");
@@ -137,6 +139,44 @@ static void parameters_stand_as_in_the_header(void **state)
 	    "Content-Type: image/gif\r\nContent-Disposition: inline\r\n"
 	    "Content-Language: en\r\n\r\n",
 	    "(\"IMAGE\" \"GIF\" NIL NIL NIL \"7BIT\" 0 NIL (\"INLINE\" NIL) \"en\" NIL)");
+}
+
+/* RFC 2231 sections 3, 4.1 and 6; the first three are its examples. */
+static void parameters_in_sections_are_put_together(void **state)
+{
+	static const char *const examples[][2] = {
+		{ "URL*0=\"ftp://\"; URL*1=\"cs.utk.edu/pub/moore/bulk-mailer.tar\"",
+		  "\"URL\" \"ftp://cs.utk.edu/pub/moore/bulk-mailer.tar\"" },
+		{ "title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A",
+		  "\"TITLE*\" \"us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A\"" },
+		{ "title*0*=us-ascii'en'This%20is%20even%20more%20; "
+		  "title*1*=%2A%2A%2Afun%2A%2A%2A%20; title*2=\"isn't it!\"",
+		  "\"TITLE*\" \"us-ascii'en'This%20is%20even%20more%20"
+		  "%2A%2A%2Afun%2A%2A%2A%20isn%27t%20it!\"" },
+		/* in any order, others between them, ten and more */
+		{ "b*1=2; a=x; B*0=1; b*10=b; b*2=3; b*3=4; b*4=5; b*5=6; b*6=7; b*7=8; "
+		  "b*8=9; b*9=a",
+		  "\"A\" \"x\" \"B\" \"123456789ab\"" },
+		{ "a*0=x; a*1*=%20b", "\"A*\" \"''x%20b\"" },
+		/* one missing, none at the beginning, one twice, no number */
+		{ "a*0=x; a*2=z", "\"A\" \"x\" \"A*2\" \"z\"" },
+		{ "a*1=y", "\"A*1\" \"y\"" },
+		{ "a*0=x; a*0=y; a*1=z", "\"A\" \"xz\" \"A*0\" \"y\"" },
+		{ "a*0x=y; a**=z", "\"A*0X\" \"y\" \"A**\" \"z\"" },
+	};
+	for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+		char message[300], want[300];
+
+		snprintf(message, sizeof message, "Content-Type: x/y; %s\r\n\r\n",
+			 examples[i][0]);
+		snprintf(want, sizeof want, "(\"X\" \"Y\" (%s) NIL NIL \"7BIT\" 0)",
+			 examples[i][1]);
+		assert_body(message, want);
+	}
+	assert_structure("Content-Type: x/y\r\nContent-Disposition: attachment; "
+			 "filename*0=a; filename*1=b\r\n\r\n",
+			 "(\"X\" \"Y\" NIL NIL NIL \"7BIT\" 0 NIL (\"ATTACHMENT\" "
+			 "(\"FILENAME\" \"ab\")) NIL NIL)");
 }
 
 static void plain_text_has_a_default_charset(void **state)
@@ -413,6 +453,7 @@ int main(void)
 		cmocka_unit_test(strings_are_quoted_or_literal_as_their_bytes_need),
 		cmocka_unit_test(nul_is_left_out_of_strings),
 		cmocka_unit_test(parameters_stand_as_in_the_header),
+		cmocka_unit_test(parameters_in_sections_are_put_together),
 		cmocka_unit_test(plain_text_has_a_default_charset),
 		cmocka_unit_test(the_line_end_before_a_delimiter_belongs_to_it),
 		cmocka_unit_test(a_message_inside_has_envelope_body_and_lines),
