@@ -3,6 +3,7 @@
  * 4315; literal8 of RFC 3516). Messages stream to the store as they arrive.
  */
 #include "base/clock.h"
+#include "server/append_limit.h"
 #include "server/mailbox_name.h"
 #include "server/place.h"
 #include "server/reply.h"
@@ -163,7 +164,7 @@ static enum verdict message(struct cmd *cmd)
 		return reply_syntax(cmd);
 	if (cmd->literal.bytes == 0)
 		return reply_no(cmd, NULL, "An empty message is not kept.");
-	if (cmd->literal.bytes > cmd->server->config.limits.message_bytes)
+	if (cmd->literal.bytes > append_limit(cmd->session))
 		return reply_no(cmd, "TOOBIG",
 				"The message is larger than this server takes.");
 	st->held += cmd->literal.bytes % BODY_PIECE;

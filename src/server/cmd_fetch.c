@@ -4,6 +4,7 @@
  * read, so a slow reader costs one buffer.
  */
 #include "server/fetch_state.h"
+#include "server/object_id.h"
 #include "server/reply.h"
 #include "server/selected.h"
 #include "wire/date.h"
@@ -46,6 +47,12 @@ static void simple_item(struct cmd *cmd, const struct fetch_item *item)
 		emit_date_time(&st->line, (struct wire_time){ m->msg.info->internal_date,
 							      m->msg.info->zone_min });
 		break;
+	case FETCH_SAVEDATE:
+		emit_date_time(&st->line,
+			       (struct wire_time){ m->msg.info->save_date, 0 });
+		break;
+	case FETCH_EMAILID: object_id_put(&st->line, 'M', m->msg.info->email_id); break;
+	case FETCH_THREADID: object_id_put(&st->line, 'T', m->msg.info->thread_id); break;
 	default: buf_put_u64(&st->line, m->msg.info->bytes);
 	}
 }
@@ -249,7 +256,7 @@ static enum verdict parse(struct cmd *cmd)
 	cursor_sp(&cmd->cur);
 	cursor_sequence_set(&cmd->cur, &set);
 	cursor_sp(&cmd->cur);
-	if (!cursor_fetch_args(&cmd->cur, FETCH_BASE, &st->args) ||
+	if (!cursor_fetch_args(&cmd->cur, FETCH_SERVED, &st->args) ||
 	    !cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	if (st->args.modifiers.n)

@@ -237,7 +237,7 @@ static enum verdict start(struct cmd *cmd, bool is_lsub)
 {
 	struct list_state *st = cmd->state = ARENA_NEW(cmd->arena, struct list_state);
 	bool ok = is_lsub ? cursor_lsub_args(&cmd->cur, &st->args)
-			  : cursor_list_args(&cmd->cur, STATUS_BASE, &st->args);
+			  : cursor_list_args(&cmd->cur, STATUS_SERVED, &st->args);
 
 	if (!ok || !cursor_end(&cmd->cur))
 		return reply_syntax(cmd);

@@ -2,6 +2,7 @@
  * 6154 USE). */
 #include "server/mailbox_name.h"
 #include "server/place.h"
+#include "server/object_id.h"
 #include "server/reply.h"
 #include "wire/list.h"
 
@@ -50,11 +51,15 @@ static bool parse_use(struct cmd *cmd, unsigned *ret_use, bool *ret_unknown)
 
 static enum verdict create_answer(struct cmd *cmd)
 {
+	struct span id;
+
 	if (cmd->op->rc == ERR_CONFLICT)
 		return reply_no(cmd, "USEATTR", "Another mailbox has that special use.");
 	if (cmd->op->rc != ERR_OK)
 		return reply_err(cmd, cmd->op->rc);
-	return reply_done(cmd);
+	id = object_id_mailbox(cmd->arena, op_mailbox_id(cmd->op));
+	return reply_ok(cmd, arena_printf(cmd->arena, "MAILBOXID (%.*s)", (int)id.n, id.p),
+			"CREATE completed.");
 }
 
 static enum verdict run_create(struct cmd *cmd)

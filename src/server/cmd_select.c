@@ -1,6 +1,7 @@
 /* SELECT and EXAMINE (RFC 9051 sections 6.3.2, 6.3.3; RFC 3501 for UNSEEN and RECENT). */
 #include "server/list_line.h"
 #include "server/mailbox_name.h"
+#include "server/object_id.h"
 #include "server/reply.h"
 #include "server/report.h"
 #include "server/selected.h"
@@ -13,7 +14,7 @@ struct select_state {
 	struct given {
 		const struct select_param *param;
 		void *state;
-	} *given;
+	} * given;
 	size_t n_given, at_given;
 };
 
@@ -99,6 +100,7 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 	struct select_state *st = cmd->state;
 	struct session *s = cmd->session;
 	struct selected *sel = selected_new(s, mailbox, &st->place, st->read_only);
+	struct span id;
 
 	report_flags(cmd, true);
 	untagged(cmd, "%u EXISTS", view_count(sel->view));
@@ -111,6 +113,8 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 	}
 	untagged(cmd, "OK [UIDVALIDITY %u] UIDs are valid.", view_uidvalidity(sel->view));
 	untagged(cmd, "OK [UIDNEXT %u] Next UID.", view_uidnext(sel->view));
+	id = object_id_mailbox(cmd->arena, view_mailbox_id(sel->view));
+	untagged(cmd, "OK [MAILBOXID (%.*s)] Its identifier.", (int)id.n, id.p);
 	if (session_is_rev2(s))
 		list_line_selected(cmd, &st->place);
 	return params(cmd);

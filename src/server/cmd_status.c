@@ -1,6 +1,8 @@
 /* STATUS (RFC 9051 section 6.3.11; RFC 3501; STATUS=SIZE of RFC 8438). */
+#include "server/append_limit.h"
 #include "server/mailbox_name.h"
 #include "server/place.h"
+#include "server/object_id.h"
 #include "server/reply.h"
 #include "server/status_line.h"
 #include "wire/status.h"
@@ -26,6 +28,8 @@ void status_line(struct cmd *cmd, const struct name *name, const struct mailbox_
 		.recent = s->recent,
 		.size = s->bytes,
 		.highestmodseq = s->highestmodseq,
+		.appendlimit = append_limit(cmd->session),
+		.mailboxid = object_id_mailbox(cmd->arena, name->mailbox_id),
 	};
 
 	emit_status_response(cmd_out(cmd), cmd_mode(cmd), name->path, &v);
@@ -59,7 +63,7 @@ static enum verdict run(struct cmd *cmd)
 	cursor_sp(&cmd->cur);
 	path = mailbox_name(cmd);
 	cursor_sp(&cmd->cur);
-	st->items = cursor_status_items(&cmd->cur, STATUS_BASE);
+	st->items = cursor_status_items(&cmd->cur, STATUS_SERVED);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	if (!place_find(cmd, path, RIGHT_R, &st->place))

@@ -13,6 +13,10 @@ enum {
 	FETCH_CHUNK = 256 << 10,
 };
 
+/* Items that are answered (wire/fetch.h). */
+#define FETCH_SERVED                                                                     \
+	(FETCH_BASE | FETCH_SAVEDATE | FETCH_EMAILID | FETCH_THREADID | FETCH_PREVIEW)
+
 enum fetch_step {
 	FETCH_PARSE,
 	FETCH_SEEN,
@@ -29,6 +33,7 @@ enum fetch_how {
 	HOW_HEADER,  /* a header block, for a client without UTF-8 */
 	HOW_COUNT,   /* a part, decoded to learn its size */
 	HOW_DECODED, /* the same again, decoded and sent */
+	HOW_PREVIEW, /* the beginning of a part, made into its preview */
 };
 
 struct fetch_state {
@@ -64,6 +69,7 @@ struct fetch_state {
 	bool has_decoder, has_nul, crlf;
 	enum coding coding;
 	uint64_t decoded; /* HOW_COUNT: total; HOW_DECODED: so far */
+	struct summary_part part; /* HOW_PREVIEW */
 };
 
 /* fetch_want.c */

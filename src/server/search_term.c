@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "mail/charset.h"
+#include "server/object_id.h"
 #include "wire/flags.h"
 
 static void term_drop(void *arg)
@@ -83,6 +84,12 @@ static enum err compile_key(struct search *s, struct term *t, struct span charse
 	case SEARCH_KEYWORD:
 	case SEARCH_UNKEYWORD:
 		t->keyword = view_find_keyword(s->selected->told, n->u.text);
+		return ERR_OK;
+	case SEARCH_EMAILID:
+		t->has_id = object_id_read(n->u.text, 'M', t->id);
+		return ERR_OK;
+	case SEARCH_THREADID:
+		t->has_id = object_id_read(n->u.text, 'T', t->id);
 		return ERR_OK;
 	case SEARCH_BCC:
 	case SEARCH_CC:
@@ -173,6 +180,12 @@ static int64_t internal_day(const struct subject *m)
 	int64_t local = m->msg.info->internal_date + m->msg.info->zone_min * 60;
 
 	return (local - (local % 86400 + 86400) % 86400) / 86400;
+}
+
+/* RFC 8514 section 4.3: without regard to time and zone, so by UTC. */
+static int64_t save_day(const struct subject *m)
+{
+	return m->msg.info->save_date / 86400;
 }
 
 /* RFC 5032: by the internal date; a date to come is younger than anything. */
@@ -281,6 +294,14 @@ static enum answer ask(const struct search *s, const struct term *t,
 	case SEARCH_SINCE: return yes(internal_day(m) >= n->u.days);
 	case SEARCH_OLDER: return yes(age_s(s, m) >= (int64_t)n->u.number);
 	case SEARCH_YOUNGER: return yes(age_s(s, m) <= (int64_t)n->u.number);
+	case SEARCH_SAVEDBEFORE: return yes(save_day(m) < n->u.days);
+	case SEARCH_SAVEDON: return yes(save_day(m) == n->u.days);
+	case SEARCH_SAVEDSINCE: return yes(save_day(m) >= n->u.days);
+	case SEARCH_SAVEDATESUPPORTED: return ANSWER_YES;
+	case SEARCH_EMAILID:
+		return yes(t->has_id && !memcmp(t->id, m->msg.info->email_id, 16));
+	case SEARCH_THREADID:
+		return yes(t->has_id && !memcmp(t->id, m->msg.info->thread_id, 16));
 	case SEARCH_SENTBEFORE:
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE: return ask_sent(t, m);

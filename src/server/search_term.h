@@ -20,13 +20,17 @@ struct term {
 	struct numset numbers;	     /* of sets, as written: ranges may reach further */
 	const struct numset *set;    /* those, or what "$" holds */
 	int keyword;		     /* its number, -1: the mailbox has none such */
-	bool is_found;		     /* BODY, TEXT: in the message in hand */
-	struct term *next_text;	     /* all BODY and TEXT terms */
-	struct match_body *matcher;  /* of those, in the part in hand */
+	bool has_id;		     /* EMAILID, THREADID: it can be one of ours */
+	uint8_t id[16];
+	bool is_found;		    /* BODY, TEXT: in the message in hand */
+	struct term *next_text;	    /* all BODY and TEXT terms */
+	struct match_body *matcher; /* of those, in the part in hand */
 };
 
 /* The extensions whose keys search_ask() answers (wire/search.h). */
-enum { SEARCH_KEYS_SERVED = SEARCH_EXT_WITHIN };
+enum {
+	SEARCH_KEYS_SERVED = SEARCH_EXT_WITHIN | SEARCH_EXT_SAVEDATE | SEARCH_EXT_OBJECTID
+};
 
 struct search {
 	struct arena *arena;

@@ -58,6 +58,11 @@ uint32_t view_uidvalidity(const struct view *v)
 	return v->h.uidvalidity;
 }
 
+const uint8_t *view_mailbox_id(const struct view *v)
+{
+	return v->h.id;
+}
+
 uint32_t view_uidnext(const struct view *v)
 {
 	return v->h.uidnext;

@@ -38,6 +38,7 @@ struct view_msg {
 
 uint32_t view_count(const struct view *v);   /* EXISTS */
 uint32_t view_uidvalidity(const struct view *v);
+const uint8_t *view_mailbox_id(const struct view *v); /* 8 bytes: MAILBOXID */
 uint32_t view_uidnext(const struct view *v);
 uint64_t view_modseq(const struct view *v);  /* HIGHESTMODSEQ, >= 1 */
 uint32_t view_unseen(const struct view *v);  /* how many */

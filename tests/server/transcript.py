@@ -87,6 +87,7 @@ def bar(text):
 class Transcript:
     def __init__(self, path):
         self.path = pathlib.Path(path)
+        self.names_ids = "MAILBOXID" in self.path.read_text()
         self.user, self.how, self.mail, self.steps = "fresh", None, [], []
         for number, line in enumerate(self.path.read_text().split("\n"), 1):
             with self.at(number):
@@ -264,6 +265,8 @@ class Player:
             r, self.peeked = self.peeked, None
             return r
         r = self.conn.response()
+        while r.startswith(b"* OK [MAILBOXID") and not self.script.names_ids:
+            r = self.conn.response()
         if self.verbose:
             print("  S", r[:500])
         return r
@@ -358,6 +361,8 @@ def normalise(data, user):
     """What may differ between two runs of the same script."""
     data = data.replace(b(user), b"USER")
     data = re.sub(rb"(UIDVALIDITY|APPENDUID|COPYUID) \d+", rb"\1 N", data)
+    data = re.sub(rb"(MAILBOXID|EMAILID|THREADID) \([FMT][0-9a-f]+\)", rb"\1 (ID)", data)
+    data = re.sub(rb'SAVEDATE "[^"]*"', b'SAVEDATE "NOW"', data)
     year = datetime.datetime.now().year
     return re.sub(rb'INTERNALDATE "[ \d]\d-\w{3}-(%d|%d) [^"]*"' % (year, year + 1),
                   b'INTERNALDATE "TODAY"', data)
