@@ -11,6 +11,7 @@ const char *err_text(enum err e)
 	case ERR_AGAIN: return "not ready yet, try again";
 	case ERR_BUSY: return "it is in use";
 	case ERR_FULL: return "no space left";
+	case ERR_QUOTA: return "the quota is used up";
 	case ERR_IO: return "the device or the network failed";
 	case ERR_TOOBIG: return "it is too large";
 	case ERR_LIMIT: return "too many of them";

@@ -9,7 +9,8 @@ enum err {
 	ERR_CONFLICT, /* changed meanwhile: read again and repeat */
 	ERR_AGAIN,    /* not now; more input or a later call is needed */
 	ERR_BUSY,     /* in use */
-	ERR_FULL,     /* no space on the device, or over quota */
+	ERR_FULL,     /* no space on the device */
+	ERR_QUOTA,    /* over its owner's quota */
 	ERR_IO,       /* the device or the network failed */
 	ERR_TOOBIG,   /* over a limit on size */
 	ERR_LIMIT,    /* over a limit on number or rate */

@@ -6,6 +6,7 @@
 #include "server/append_limit.h"
 #include "server/mailbox_name.h"
 #include "server/place.h"
+#include "server/quota.h"
 #include "server/reply.h"
 #include "wire/date.h"
 #include "wire/flags.h"
@@ -42,6 +43,7 @@ struct append_state {
 	struct append_item *item;
 	size_t n, cap;		   /* complete ones; room */
 	uint64_t held;		   /* bytes of them in memory */
+	uint64_t bytes;		   /* of all */
 	bool has_partial;	   /* item[n] is being fed */
 	bool has_nul, is_literal8; /* of a message, and how that one came */
 	bool is_utf8;		   /* the one in hand stands in UTF8 (...) */
@@ -167,6 +169,9 @@ static enum verdict message(struct cmd *cmd)
 	if (cmd->literal.bytes > append_limit(cmd->session))
 		return reply_no(cmd, "TOOBIG",
 				"The message is larger than this server takes.");
+	st->bytes += cmd->literal.bytes;
+	if (quota_is_short(st->place.account, st->bytes, st->n + 1))
+		return reply_err(cmd, ERR_QUOTA);
 	st->held += cmd->literal.bytes % BODY_PIECE;
 	if (st->held > APPEND_HELD_MAX)
 		return reply_no(cmd, "LIMIT",
@@ -253,6 +258,7 @@ static enum verdict answer(struct cmd *cmd)
 	numset_print(op_target_uids(cmd->op), &b);
 	code = arena_printf(cmd->arena, "%.*s", (int)b.n, b.p + b.off);
 	buf_done(&b);
+	quota_warn(cmd, ((struct append_state *)cmd->state)->place.account);
 	return reply_ok(cmd, code, "APPEND completed.");
 }
 

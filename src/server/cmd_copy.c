@@ -2,6 +2,7 @@
  * of RFC 4315). */
 #include "server/mailbox_name.h"
 #include "server/place.h"
+#include "server/quota.h"
 #include "server/reply.h"
 #include "server/selected.h"
 
@@ -34,6 +35,8 @@ static enum verdict answer(struct cmd *cmd, bool move)
 	if (cmd->op->rc != ERR_OK)
 		return reply_err_target(cmd, cmd->op->rc);
 	code = copyuid(cmd);
+	if (!move && code)
+		quota_warn(cmd, cmd->session->account);
 	if (!move)
 		return reply_ok(cmd, code, code ? "Copied." : "Nothing to copy.");
 	/* RFC 6851 section 4.3: COPYUID goes out before the EXPUNGE responses. */

@@ -187,7 +187,7 @@ static enum verdict ask_status(struct cmd *cmd)
 		if (wants_status(st, i))
 			st->ids[n++] = st->names->at[i]->mailbox;
 	return cmd_wait(cmd, STATUS,
-			mailbox_status(cmd->session->account, st->ids, n, cmd_to(cmd)));
+			status_ask(cmd, cmd->session->account, st->ids, n, st->args.status));
 }
 
 static enum verdict status_came(struct cmd *cmd)

@@ -27,12 +27,21 @@ void status_line(struct cmd *cmd, const struct name *name, const struct mailbox_
 		.deleted = s->deleted,
 		.recent = s->recent,
 		.size = s->bytes,
+		.deleted_storage = s->deleted_bytes,
 		.highestmodseq = s->highestmodseq,
 		.appendlimit = append_limit(cmd->session),
 		.mailboxid = object_id_mailbox(cmd->arena, name->mailbox_id),
 	};
 
 	emit_status_response(cmd_out(cmd), cmd_mode(cmd), name->path, &v);
+}
+
+struct op *status_ask(struct cmd *cmd, struct account *a, const uint32_t *mailboxes,
+		      size_t n, unsigned items)
+{
+	if (items & STATUS_DELETED_STORAGE)
+		return mailbox_status_deleted(a, mailboxes, n, cmd_to(cmd));
+	return mailbox_status(a, mailboxes, n, cmd_to(cmd));
 }
 
 static enum verdict answer(struct cmd *cmd)
@@ -78,7 +87,7 @@ static enum verdict run(struct cmd *cmd)
 		return reply_err(cmd, ERR_NOENT);
 	return cmd_wait(
 	    cmd, ANSWER,
-	    mailbox_status(st->place.account, &st->name.mailbox, 1, cmd_to(cmd)));
+	    status_ask(cmd, st->place.account, &st->name.mailbox, 1, st->items));
 }
 
 static const struct command commands[] = {

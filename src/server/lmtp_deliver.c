@@ -354,7 +354,7 @@ struct refusal {
 
 /* Only what can never succeed is refused for good: the mail server tries the rest again.
  */
-static struct refusal refusal(const struct lmtp_rcpt *r)
+static struct refusal refusal(const struct lmtp *c, const struct lmtp_rcpt *r)
 {
 	if (r->is_unknown)
 		return (struct refusal){ "550 5.1.1", "This is no user here any more." };
@@ -366,6 +366,11 @@ static struct refusal refusal(const struct lmtp_rcpt *r)
 	case ERR_FULL:
 		return (struct refusal){ "452 4.3.1",
 					 "There is no space left; try again later." };
+	case ERR_QUOTA:
+		if (c->server->config.limits.quota_refuses_mail)
+			return (struct refusal){ "552 5.2.2", "The mailbox is full." };
+		return (struct refusal){ "452 4.2.2",
+					 "The mailbox is full; try again later." };
 	case ERR_LIMIT:
 		return (struct refusal){ "452 4.2.2", "The mailbox takes no more." };
 	case ERR_NOENT:
@@ -392,7 +397,7 @@ static void answer(struct lmtp *c, const struct lmtp_rcpt *r)
 			 (unsigned long long)c->mails);
 		return;
 	}
-	no = refusal(to);
+	no = refusal(c, to);
 	lmtp_say(c, "%s <%.*s>: %s", no.code, (int)r->address.n, r->address.p, no.text);
 	if (no.code[0] == '4') {
 		m->deferred++;

@@ -74,6 +74,8 @@ static struct error_reply error_reply(enum err e)
 	case ERR_FULL:
 		return (struct error_reply){ "OVERQUOTA",
 					     "There is no space left to keep it." };
+	case ERR_QUOTA:
+		return (struct error_reply){ "OVERQUOTA", "The quota is used up." };
 	case ERR_TOOBIG:
 		return (struct error_reply){ "TOOBIG",
 					     "It is larger than this server takes." };

@@ -50,6 +50,8 @@ struct server_limits {
 	uint64_t idle_ms;	  /* authenticated, >= 30 min (RFC 9051 5.4) */
 	uint64_t slow_peer_ms;	  /* output that makes no progress for so long ends the
 				     connection */
+	uint64_t quota_warning_percent; /* of a quota; 0: no warning */
+	unsigned quota_refuses_mail; /* LMTP over quota: 552 instead of 452 */
 	unsigned lmtp_connections; /* in all; then 421 */
 	unsigned recipients;	   /* of one message; then 452 */
 	uint64_t lmtp_idle_ms;	   /* without a command or text of the message; then 421 */

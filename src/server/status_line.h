@@ -6,9 +6,13 @@
 #include "wire/status.h"
 
 /* Items that are answered. */
-#define STATUS_SERVED (STATUS_BASE | STATUS_MAILBOXID | STATUS_APPENDLIMIT)
+#define STATUS_SERVED                                                                    \
+	(STATUS_BASE | STATUS_MAILBOXID | STATUS_APPENDLIMIT | STATUS_DELETED_STORAGE)
 
 /* Appends one STATUS line; `items`: enum status_item (wire/status.h). */
+/* The look-up that these items need. */
+struct op *status_ask(struct cmd *cmd, struct account *a, const uint32_t *mailboxes,
+		      size_t n, unsigned items);
 void status_line(struct cmd *cmd, const struct name *name, const struct mailbox_status *s,
 		 unsigned items);
 

@@ -18,6 +18,7 @@
 #include "store/attrs_inside.h"
 #include "store/limits.h"
 #include "store/names.h"
+#include "store/quota.h"
 #include "store/store.h"
 #include "store/view_inside.h"
 
@@ -25,6 +26,7 @@ struct store {
 	struct engine *engine;
 	struct executor *workers;
 	unsigned flags; /* ENGINE_READ_ONLY */
+	uint64_t quota[QUOTA_RESOURCES]; /* for accounts without limits of their own */
 
 	pthread_mutex_t lock;  /* guards the rest */
 	pthread_cond_t quiet;  /* n_background became 0 */
@@ -64,6 +66,9 @@ struct account {
 	struct tree *names;
 	struct attr_set *attrs;
 	struct attr_log *attr_log;
+	struct used {
+		uint64_t bytes, messages;
+	} used;
 	struct mailbox *mailboxes;
 	struct watch *watches;
 	struct view *views; /* all that live */

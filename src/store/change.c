@@ -270,6 +270,7 @@ static void install(struct change *c)
 	}
 	o->modseq = c->h.modseq;
 	o->drops = c->h.drops;
+	o->used = (struct used){ c->h.bytes, c->h.messages };
 	o->doomed = c->h.doomed;
 	o->is_prepared = true;
 }
@@ -279,6 +280,8 @@ enum err change_finish(struct change *c)
 	enum err rc = ERR_OK;
 	if (c->names_changed || c->attrs_changed)
 		rc = change_modseq(c); /* watchers of the names hear of it */
+	if (rc == ERR_OK)
+		rc = change_quota(c);
 	for (struct box *b = c->boxes; b && rc == ERR_OK; b = b->next)
 		rc = write_box(b);
 	if (rc == ERR_OK)

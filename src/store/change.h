@@ -104,6 +104,9 @@ enum err box_set_flags(struct box *b, struct chunk_edit *e, uint32_t slot,
 /* Deletes the mailbox: its rows are swept later. */
 enum err box_delete(struct box *b);
 
+/* ERR_QUOTA: the account would hold more than it may, and more than before (quota.c). */
+enum err change_quota(struct change *c);
+
 /* One holder of the body more or less; settled when the change ends (bodies.c). */
 void change_body(struct change *c, struct body_id body, int32_t by);
 enum err change_bodies_settle(struct change *c);

@@ -179,8 +179,27 @@ static enum err status_of(struct change *c, uint32_t number, struct mailbox_stat
 	return count_recent(c, number, &h, from, &s->recent);
 }
 
+static enum err deleted_bytes(struct change *c, struct mailbox_status *s)
+{
+	struct box *b;
+	struct view *v;
+	struct view_msg m[64];
+	enum err rc = change_box(c, s->mailbox, &b);
+	if (rc == ERR_OK)
+		rc = box_view(b, &v);
+	if (rc != ERR_OK)
+		return rc;
+	for (uint32_t seq = 1, n; (n = (uint32_t)view_walk(v, seq, m, 64)) > 0; seq += n)
+		for (uint32_t i = 0; i < n; i++)
+			s->deleted_bytes += m[i].flags & FLAG_DELETED ? m[i].info->bytes
+								      : 0;
+	view_unref(v);
+	return ERR_OK;
+}
+
 struct status_op {
 	struct store_op o;
+	bool with_deleted;
 	uint32_t *numbers;
 };
 
@@ -188,8 +207,12 @@ static enum err status_plan(struct store_op *o, struct change *c)
 {
 	struct status_op *x = (struct status_op *)(void *)o;
 	enum err rc = ERR_OK;
-	for (size_t i = 0; i < o->n_status && rc == ERR_OK; i++)
-		rc = status_of(c, x->numbers[i], &o->status[i]);
+	for (size_t i = 0; i < o->n_status && rc == ERR_OK; i++) {
+		struct mailbox_status *s = &o->status[i];
+		rc = status_of(c, x->numbers[i], s);
+		if (rc == ERR_OK && x->with_deleted && s->deleted > 0)
+			rc = deleted_bytes(c, s);
+	}
 	return rc;
 }
 
@@ -198,16 +221,29 @@ static void status_free(struct store_op *o)
 	free(((struct status_op *)(void *)o)->numbers);
 }
 
-struct op *mailbox_status(struct account *a, const uint32_t *mailboxes, size_t n,
-			  struct op_to to)
+static struct op *status_start(struct account *a, const uint32_t *mailboxes, size_t n,
+			       bool with_deleted, struct op_to to)
 {
 	struct status_op *x = op_new(sizeof *x, a->store, a, to);
 	x->o.plan = status_plan;
 	x->o.free_more = status_free;
 	x->o.n_status = n;
+	x->with_deleted = with_deleted;
 	x->o.status = xcalloc(n, sizeof *x->o.status);
 	x->numbers = xcalloc(n, sizeof *x->numbers);
 	if (n > 0)
 		memcpy(x->numbers, mailboxes, n * sizeof *mailboxes);
 	return op_start(&x->o);
+}
+
+struct op *mailbox_status(struct account *a, const uint32_t *mailboxes, size_t n,
+			  struct op_to to)
+{
+	return status_start(a, mailboxes, n, false, to);
+}
+
+struct op *mailbox_status_deleted(struct account *a, const uint32_t *mailboxes, size_t n,
+				  struct op_to to)
+{
+	return status_start(a, mailboxes, n, true, to);
 }

@@ -148,6 +148,7 @@ static void op_publish(struct engine_op *e)
 	pthread_mutex_lock(&a->lock);
 	publish_news(a, o);
 	a->drops = o->drops;
+	a->used = o->used;
 	a->doomed = o->doomed;
 	if (o->modseq > a->modseq) {
 		a->modseq = o->modseq;

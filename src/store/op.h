@@ -49,6 +49,7 @@ struct store_op {
 	struct attr_key *attr_edits; /* what it changed, for the log; not its own */
 	size_t n_attr_edits;
 	uint64_t modseq, drops;
+	struct used used;
 	uint32_t doomed;
 
 	/* results */

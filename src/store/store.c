@@ -14,6 +14,8 @@ enum err store_open(const struct engine_config *c, struct store **ret,
 	s->engine = e;
 	s->workers = c->workers;
 	s->flags = c->flags;
+	for (unsigned r = 0; r < QUOTA_RESOURCES; r++)
+		s->quota[r] = QUOTA_NONE;
 	s->idle_last = &s->idle_first;
 	s->kept.last = &s->kept.first;
 	pthread_mutex_init(&s->lock, NULL);
@@ -93,6 +95,7 @@ static enum err open_plan(struct store_op *o, struct change *c)
 	x->attrs = attr_set_ref(c->attrs);
 	o->modseq = c->h.modseq;
 	o->drops = c->h.drops;
+	o->used = (struct used){ c->h.bytes, c->h.messages };
 	o->doomed = c->h.doomed;
 	return rc;
 }
@@ -108,6 +111,7 @@ static void open_ready(struct store_op *o)
 		a->attrs = attr_set_ref(x->attrs);
 		a->modseq = o->modseq;
 		a->drops = o->drops;
+		a->used = o->used;
 		a->doomed = o->doomed;
 		a->is_ready = true;
 	}

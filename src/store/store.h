@@ -105,8 +105,12 @@ struct mailbox_status {
 	bool exists;          /* false: no such mailbox; the rest is zero */
 	uint32_t messages, uidnext, uidvalidity, unseen, deleted, recent;
 	uint64_t bytes;       /* sum of RFC822.SIZE */
+	uint64_t deleted_bytes; /* of those with \Deleted; 0 unless asked for */
 	uint64_t highestmodseq;
 };
+/* mailbox_status() and deleted_bytes, which may take reading the mailbox. */
+struct op *mailbox_status_deleted(struct account *a, const uint32_t *mailboxes, size_t n,
+				  struct op_to to);
 /* By numbers in the account (struct name). In done: op_status gives n results in order. */
 struct op *mailbox_status(struct account *a, const uint32_t *mailboxes, size_t n, struct op_to to);
 const struct mailbox_status *op_status(struct op *op, size_t *ret_n);

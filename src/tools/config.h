@@ -10,6 +10,7 @@
 #include "auth/throttle.h"
 #include "base/arena.h"
 #include "server/server.h"
+#include "store/quota.h"
 
 struct config {
 	struct arena *arena; /* owns all below; config_free */
@@ -22,6 +23,7 @@ struct config {
 	const char *store_engine;	       /* "rocks" or "mem" */
 	const char *store_directory;
 	uint64_t disk_reserve;
+	uint64_t quota[QUOTA_RESOURCES]; /* store/quota.h; 0: none */
 	const char *users; /* path of the user table */
 	struct policy_rule *rule;
 	size_t n_rules;

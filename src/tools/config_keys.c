@@ -16,6 +16,11 @@
 		SECTION_THREADS, key, 0, most, std, 1, AT(member), text                  \
 	}
 
+#define QUOTA(key, most, std, member, text)                                              \
+	{                                                                                \
+		SECTION_QUOTA, key, 0, most, std, 1, AT(member), text                    \
+	}
+
 static const struct number_key keys[] = {
 	LOGIN("remember-seconds", 0, 3600, 300, 1000, remember_ms,
 	      "A right password is remembered so long, in memory and as a keyed digest, "
@@ -88,6 +93,22 @@ static const struct number_key keys[] = {
 	  "on.\n"
 	  "0: none." },
 
+	QUOTA(
+	    "storage-kibibytes", 9007199254740991, 0, quota[QUOTA_STORAGE],
+	    "What a user may keep when no limit of his own was set (SETQUOTA): units of "
+	    "1024\n"
+	    "octets of messages. 0: no limit."),
+	QUOTA("messages", 9007199254740991, 0, quota[QUOTA_MESSAGE],
+	      "Messages, in all his mailboxes. 0: no limit."),
+	QUOTA("mailboxes", 9007199254740991, 0, quota[QUOTA_MAILBOX],
+	      "Mailboxes. 0: no limit but the store's own."),
+	QUOTA("warning-percent", 100, 95, limits.quota_warning_percent,
+	      "From here on APPEND and COPY warn. 0: never."),
+	QUOTA("refuse-mail", 1, 0, limits.quota_refuses_mail,
+	      "Mail for a user who is over his quota: 0, the mail server tries again "
+	      "(452);\n"
+	      "1, it goes back to its sender (552)."),
+
 	THREAD("loops", 1024, 0, loops,
 	       "Threads that talk to clients. 0: one for each processor core."),
 	THREAD("workers", 1024, 0, workers,
@@ -102,7 +123,8 @@ const struct number_key *config_number_key(size_t i)
 
 const char *config_section_name(enum config_section s)
 {
-	static const char *const names[SECTIONS] = { "logins", "limits", "threads" };
+	static const char *const names[SECTIONS] = { "logins", "limits", "quota",
+						     "threads" };
 	return names[s];
 }
 
@@ -111,6 +133,7 @@ const char *config_section_comment(enum config_section s)
 	static const char *const comments[SECTIONS] = {
 		"What a login costs.",
 		"What one client may use. Changes take effect at the next start.",
+		"How much a user may keep. Changes take effect at the next start.",
 		"Changes take effect at the next start.",
 	};
 	return comments[s];

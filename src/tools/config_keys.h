@@ -7,7 +7,7 @@
 
 #include "tools/config.h"
 
-enum config_section { SECTION_LOGINS, SECTION_LIMITS, SECTION_THREADS, SECTIONS };
+enum config_section { SECTION_LOGINS, SECTION_LIMITS, SECTION_QUOTA, SECTION_THREADS, SECTIONS };
 enum { SECTION_KEYS_MAX = 40 };
 
 struct number_key {

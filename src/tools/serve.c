@@ -124,7 +124,13 @@ static enum err open_store(struct serving *s, struct buf *why)
 	struct engine_config e = site_engine(s->config, workers_executor(s->workers));
 	e.fatal = store_is_dead;
 	e.fatal_arg = s;
-	return store_open(&e, &s->store, why);
+	enum err rc = store_open(&e, &s->store, why);
+	uint64_t quota[QUOTA_RESOURCES];
+	for (unsigned r = 0; r < QUOTA_RESOURCES; r++)
+		quota[r] = s->config->quota[r] ? s->config->quota[r] : QUOTA_NONE;
+	if (rc == ERR_OK)
+		store_quota_default(s->store, quota);
+	return rc;
 }
 
 static enum err open_server(struct serving *s, struct buf *why)
