@@ -4,11 +4,12 @@
  */
 #include "server/list_line.h"
 #include "server/mailbox_name.h"
+#include "server/metadata.h"
 #include "server/reply.h"
 #include "server/status_line.h"
 #include "wire/list.h"
 
-enum { PARSE, STATUS, WALK };
+enum { PARSE, STATUS, METADATA, WALK };
 
 struct list_state {
 	struct list_args args;
@@ -17,6 +18,7 @@ struct list_state {
 	uint32_t *ids;		       /* RETURN (STATUS): mailboxes that match */
 	struct mailbox_status *status; /* their answers, in that order */
 	size_t n_status, status_at;
+	struct list_metadata *metadata; /* RETURN (METADATA ...) */
 	bool is_lsub;
 };
 
@@ -87,8 +89,8 @@ static bool has_selected_below(const struct list_state *st, size_t i)
 	return false;
 }
 
-static unsigned attrs_of(struct cmd *cmd, const struct list_state *st,
-			 const struct name *n)
+static unsigned shown_attrs(struct cmd *cmd, const struct list_state *st,
+			    const struct name *n)
 {
 	bool knows = st->args.is_extended || session_is_rev2(cmd->session);
 	unsigned attrs = 0;
@@ -131,7 +133,8 @@ static void lsub_line(struct cmd *cmd, struct list_state *st, size_t i)
 	struct name bare = { .path = n->path, .flags = n->flags };
 	bool is_parent = !(n->flags & NAME_SUBSCRIBED);
 
-	if (!matches(st, n->path) || (is_parent && !(ends_at_level(st) && has_selected_below(st, i))))
+	if (!matches(st, n->path) ||
+	    (is_parent && !(ends_at_level(st) && has_selected_below(st, i))))
 		return;
 	list_line(cmd, "LSUB", &bare,
 		  is_parent || !(n->flags & NAME_EXISTS) ? LIST_NOSELECT : 0, false);
@@ -152,13 +155,15 @@ static void one_line(struct cmd *cmd, struct list_state *st, size_t i)
 
 	if (!is_wanted(st, i, &childinfo))
 		return;
-	list_line(cmd, "LIST", n, attrs_of(cmd, st, n), childinfo);
+	list_line(cmd, "LIST", n, shown_attrs(cmd, st, n), childinfo);
 	if (st->status_at < st->n_status && wants_status(st, i)) {
 		const struct mailbox_status *s = &st->status[st->status_at++];
 
 		if (s->exists)
 			status_line(cmd, n, s, st->args.status);
 	}
+	if (st->metadata && wants_status(st, i))
+		list_metadata_line(cmd, st->metadata, n);
 }
 
 static enum verdict walk(struct cmd *cmd)
@@ -176,8 +181,8 @@ static enum verdict walk(struct cmd *cmd)
 	return reply_done(cmd);
 }
 
-/* The numbers of what will be listed, for one STATUS look-up. */
-static enum verdict ask_status(struct cmd *cmd)
+/* The numbers of what will be listed. */
+static size_t listed_ids(struct cmd *cmd)
 {
 	struct list_state *st = cmd->state;
 	size_t n = 0;
@@ -186,8 +191,44 @@ static enum verdict ask_status(struct cmd *cmd)
 	for (size_t i = 0; i < st->names->n; i++)
 		if (wants_status(st, i))
 			st->ids[n++] = st->names->at[i]->mailbox;
-	return cmd_wait(cmd, STATUS,
-			status_ask(cmd, cmd->session->account, st->ids, n, st->args.status));
+	return n;
+}
+
+static enum verdict ask_metadata(struct cmd *cmd)
+{
+	struct list_state *st = cmd->state;
+	struct op *op;
+	size_t n;
+
+	if (!st->metadata)
+		return walk(cmd);
+	n = listed_ids(cmd);
+	op = list_metadata_ask(cmd, st->metadata, cmd->session->account, st->ids, n);
+	if (!op)
+		return reply_no(cmd, "LIMIT",
+				"These are too many entries of too many mailboxes.");
+	return cmd_wait(cmd, METADATA, op);
+}
+
+static enum verdict metadata_came(struct cmd *cmd)
+{
+	struct list_state *st = cmd->state;
+
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	list_metadata_take(cmd, st->metadata);
+	return walk(cmd);
+}
+
+/* One STATUS look-up for all. */
+static enum verdict ask_status(struct cmd *cmd)
+{
+	struct list_state *st = cmd->state;
+	size_t n = listed_ids(cmd);
+
+	return cmd_wait(
+	    cmd, STATUS,
+	    status_ask(cmd, cmd->session->account, st->ids, n, st->args.status));
 }
 
 static enum verdict status_came(struct cmd *cmd)
@@ -201,7 +242,7 @@ static enum verdict status_came(struct cmd *cmd)
 	st->status = arena_array(cmd->arena, st->n_status, sizeof *st->status);
 	if (st->n_status)
 		memcpy(st->status, got, st->n_status * sizeof *got);
-	return walk(cmd);
+	return ask_metadata(cmd);
 }
 
 /* Reference and pattern are one pattern, read together (RFC 9051 section 6.3.9). */
@@ -233,6 +274,24 @@ static enum verdict delimiter(struct cmd *cmd)
 	return reply_done(cmd);
 }
 
+/* Options of extensions. False: the reply is set. */
+static bool read_options(struct cmd *cmd, struct list_state *st)
+{
+	const struct wire_params *p = &st->args.other_returns;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (!span_ieq(p->v[i].name, SPAN("METADATA")) || st->metadata)
+			break;
+		if (!list_metadata_read(cmd, p->v[i].value, &st->metadata))
+			return false;
+	}
+	if (st->args.other_select.n || p->n > (st->metadata ? 1u : 0u)) {
+		reply_bad(cmd, "That LIST option is not known here.");
+		return false;
+	}
+	return true;
+}
+
 static enum verdict start(struct cmd *cmd, bool is_lsub)
 {
 	struct list_state *st = cmd->state = ARENA_NEW(cmd->arena, struct list_state);
@@ -241,8 +300,8 @@ static enum verdict start(struct cmd *cmd, bool is_lsub)
 
 	if (!ok || !cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	if (st->args.other_select.n || st->args.other_returns.n)
-		return reply_bad(cmd, "That LIST option is not known here.");
+	if (!read_options(cmd, st))
+		return CMD_DONE;
 	if (!is_lsub && !st->args.is_extended && st->args.n_patterns == 1 &&
 	    st->args.patterns[0].n == 0)
 		return delimiter(cmd);
@@ -252,7 +311,8 @@ static enum verdict start(struct cmd *cmd, bool is_lsub)
 		st->args.select = LIST_SELECT_SUBSCRIBED;
 	st->names = account_names_now(cmd->session->account);
 	arena_defer(cmd->arena, names_drop, (void *)(uintptr_t)st->names);
-	return st->args.returns & LIST_RETURN_STATUS ? ask_status(cmd) : walk(cmd);
+	return st->args.returns & LIST_RETURN_STATUS ? ask_status(cmd)
+						     : ask_metadata(cmd);
 }
 
 static enum verdict run_list(struct cmd *cmd)
@@ -260,6 +320,7 @@ static enum verdict run_list(struct cmd *cmd)
 	switch (cmd->step) {
 	case PARSE: return start(cmd, false);
 	case STATUS: return status_came(cmd);
+	case METADATA: return metadata_came(cmd);
 	default: return walk(cmd);
 	}
 }

@@ -153,6 +153,9 @@ struct extension {
 	 * again with `is_told` behind them. Not while an EXPUNGE is held back.
 	 */
 	void (*on_report)(struct cmd *, struct view *old, struct view *now, bool is_told);
+	/* Responses that no command asked for, selected or not: before the tagged line of any
+	 * command, and in IDLE when the account has changed. */
+	void (*tell)(struct cmd *);
 };
 
 /* Generated from meson.build; ends with NULL. */

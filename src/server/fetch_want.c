@@ -28,7 +28,7 @@ static unsigned want_of(const struct fetch_item *item)
 	case FETCH_ENVELOPE: return WANT_SUMMARY | WANT_ENVELOPE;
 	case FETCH_BODY: return WANT_SUMMARY | WANT_BODY;
 	case FETCH_BODYSTRUCTURE: return WANT_SUMMARY | WANT_STRUCTURE;
-	case FETCH_PREVIEW: return WANT_SUMMARY | WANT_BYTES;
+	case FETCH_PREVIEW: return WANT_SUMMARY | WANT_PARTS | WANT_BYTES;
 	default: break;
 	}
 	if (fetch_is_whole(item))

@@ -246,6 +246,9 @@ void report(struct cmd *cmd)
 	struct selected *sel = cmd->session->selected;
 	struct walk w = { .cmd = cmd, .sel = sel };
 
+	for (size_t i = 0; server_extensions[i]; i++)
+		if (server_extensions[i]->tell)
+			server_extensions[i]->tell(cmd);
 	if (!sel)
 		return;
 	w.now = mailbox_view_now(sel->mailbox);

@@ -50,6 +50,8 @@ struct server_limits {
 	uint64_t idle_ms;	  /* authenticated, >= 30 min (RFC 9051 5.4) */
 	uint64_t slow_peer_ms;	  /* output that makes no progress for so long ends the
 				     connection */
+	uint64_t metadata_entries; /* of a mailbox, everybody's and each user's own */
+	uint64_t metadata_bytes;   /* of one value */
 	uint64_t quota_warning_percent; /* of a quota; 0: no warning */
 	unsigned quota_refuses_mail; /* LMTP over quota: 552 instead of 452 */
 	unsigned lmtp_connections; /* in all; then 421 */
@@ -70,6 +72,8 @@ struct server_config {
 	struct executor *workers;
 	struct log *log;
 	const char *version;   /* for ID */
+	const char *comment; /* METADATA "" /shared/comment; empty, NULL: none */
+	const char *admin;   /* and /shared/admin, a URI */
 	const char *spool_dir; /* where LMTP keeps a large message for several
 				* recipients meanwhile */
 };

@@ -67,6 +67,8 @@ enum err change_number(struct change *c, uint32_t *ret);
 void change_attrs(struct change *c, struct attr_set *now);
 /* Those of a deleted mailbox go, the others of it are swept. */
 enum err change_attrs_drop(struct change *c, uint32_t mailbox);
+/* RENAME of INBOX: metadata stay and go along (RFC 5464 section 4.1). */
+enum err change_attrs_copy(struct change *c, uint32_t from, uint32_t to);
 
 /* The mailbox of that number; owned by the change. ERR_NOENT. */
 enum err change_box(struct change *c, uint32_t number, struct box **ret);

@@ -180,9 +180,17 @@ static enum err set_in_memory(struct change *c, const struct attr_edit *e)
 	return is_over && !e->remove ? ERR_LIMIT : ERR_OK;
 }
 
-/* False: it is as asked for. */
+static enum err set_use(struct change *c, const struct attr_edit *e, bool *ret_did)
+{
+	struct reader r = reader_of(e->value);
+	unsigned use = (unsigned)read_uint(&r, 2);
+	return reader_ok(&r) ? names_use(c, e->key.mailbox, use, ret_did) : ERR_INVAL;
+}
+
 static enum err set_one(struct change *c, const struct attr_edit *e, bool *ret_did)
 {
+	if (e->key.kind == ATTR_SPECIAL_USE)
+		return set_use(c, e, ret_did);
 	struct arena *a = txn_arena(c->t);
 	struct span key = attr_row_key(a, &e->key), row, value = SPAN_NONE;
 	uint64_t modseq;
@@ -234,7 +242,8 @@ static enum err set_plan(struct store_op *o, struct change *c)
 			o->attr_edits[o->n_attr_edits++] = e->key;
 	}
 	for (size_t i = 0; i < x->n && rc == ERR_OK; i++)
-		if (!x->edits[i].remove && (x->limit.rows || x->limit.bytes))
+		if (!x->edits[i].remove && x->edits[i].key.kind != ATTR_SPECIAL_USE &&
+		    (x->limit.rows || x->limit.bytes))
 			rc = check_limit(c, &x->limit, &x->edits[i]);
 	return rc;
 }
@@ -292,6 +301,34 @@ enum err change_attrs_drop(struct change *c, uint32_t mailbox)
 			txn_delete(c->t, attr_row_key(txn_arena(c->t), &had->at[i].key));
 	change_attrs(c, left);
 	return ERR_OK;
+}
+
+struct copying {
+	struct change *c;
+	uint32_t to;
+	enum err rc;
+};
+
+static bool copy_row(void *arg, struct span key, struct span value)
+{
+	struct copying *x = arg;
+	struct attr_key k;
+	if (!attr_row_key_read(key, &k)) {
+		x->rc = ERR_CORRUPT;
+		return false;
+	}
+	k.mailbox = x->to;
+	if (k.kind == ATTR_METADATA)
+		txn_put(x->c->t, attr_row_key(txn_arena(x->c->t), &k), value);
+	return true;
+}
+
+enum err change_attrs_copy(struct change *c, uint32_t from, uint32_t to)
+{
+	struct copying x = { .c = c, .to = to };
+	struct key lo = key_of_mailbox(KEY_ATTR, from), hi = key_after(&lo);
+	enum err rc = txn_scan(c->t, key_span(&lo), key_span(&hi), copy_row, &x);
+	return rc == ERR_OK ? x.rc : rc;
 }
 
 void change_attrs(struct change *c, struct attr_set *now)

@@ -78,6 +78,8 @@ static enum err rename_inbox(struct store_op *o, struct change *c)
 	numset_done(&source);
 	numset_done(&target);
 	view_unref(v);
+	if (rc == ERR_OK)
+		rc = change_attrs_copy(c, from->number, to->number);
 	return rc;
 }
 

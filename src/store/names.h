@@ -44,6 +44,8 @@ enum err names_create(struct change *c, struct span path, unsigned special_use,
 		      uint32_t *ret_mailbox);
 enum err names_remove(struct change *c, struct span path, uint32_t *ret_mailbox);
 enum err names_move(struct change *c, struct span from, struct span to);
+/* ERR_CONFLICT: another mailbox has one of these uses. `ret_did`: it had others. */
+enum err names_use(struct change *c, uint32_t mailbox, unsigned special_use, bool *ret_did);
 enum err names_subscribe(struct change *c, struct span path, bool on);
 
 #endif

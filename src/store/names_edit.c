@@ -234,6 +234,26 @@ enum err names_create(struct change *c, struct span path, unsigned special_use,
 	return ERR_OK;
 }
 
+enum err names_use(struct change *c, uint32_t mailbox, unsigned special_use, bool *ret_did)
+{
+	size_t at = c->names->names.n;
+	for (size_t i = 0; i < c->names->names.n; i++) {
+		const struct name *n = c->names->at[i];
+		if (n->mailbox == mailbox)
+			at = i;
+		else if (n->special_use & special_use)
+			return ERR_CONFLICT;
+	}
+	if (at == c->names->names.n)
+		return ERR_NOENT;
+	*ret_did = c->names->at[at]->special_use != special_use;
+	if (!*ret_did)
+		return ERR_OK;
+	own_name(c, at)->special_use = special_use;
+	write_row(c, at);
+	return ERR_OK;
+}
+
 enum err names_remove(struct change *c, struct span path, uint32_t *ret_mailbox)
 {
 	size_t i;

@@ -308,6 +308,8 @@ static void take_paths(struct config *c, const struct raw_config *raw)
 	c->store_directory = path_of(c, s ? s->directory : NULL, "store");
 	c->users = path_of(c, raw->users, "users");
 	c->refuse_8bit_headers = raw->legacy_8bit && *raw->legacy_8bit;
+	c->comment = arena_strdup(c->arena, raw->comment ? raw->comment : "");
+	c->admin = arena_strdup(c->arena, raw->admin ? raw->admin : "");
 	c->log_level = raw->log && raw->log->level ? (enum log_level) * raw->log->level
 						   : LOG_INFO;
 }

@@ -24,6 +24,7 @@ struct config {
 	const char *store_directory;
 	uint64_t disk_reserve;
 	uint64_t quota[QUOTA_RESOURCES]; /* store/quota.h; 0: none */
+	const char *comment, *admin; /* of the server, for METADATA; "": none */
 	const char *users; /* path of the user table */
 	struct policy_rule *rule;
 	size_t n_rules;

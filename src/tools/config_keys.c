@@ -85,6 +85,12 @@ static const struct number_key keys[] = {
 	      "Recipients of one message; the mail server sends it again to those left."),
 	LIMIT("lmtp-idle-seconds", 1, 86400, 300, 1000, lmtp_idle_ms,
 	      "Without a command or text of a message from the mail server."),
+	LIMIT("metadata-entries", 10, 100000, 1000, 1, metadata_entries,
+	      "Metadata entries of a mailbox or account, those that all share, and each "
+	      "user's\n"
+	      "own ones."),
+	LIMIT("metadata-bytes", 1024, 1048576, 65536, 1, metadata_bytes,
+	      "The value of one metadata entry."),
 	{ SECTION_LIMITS, "disk-reserve-bytes", 0, 1099511627776, 268435456, 1,
 	  AT(disk_reserve),
 	  "Free bytes of the store's file system below which APPEND, COPY, CREATE and "

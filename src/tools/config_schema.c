@@ -92,6 +92,8 @@ static const cyaml_schema_field_t fixed_fields[] = {
 	SECTION_OF("tls", tls, tls_fields),
 	SECTION_OF("store", store, store_fields),
 	TEXT("users", OPT, struct raw_config, users),
+	TEXT("server-comment", OPT, struct raw_config, comment),
+	TEXT("server-admin", OPT, struct raw_config, admin),
 	CYAML_FIELD_SEQUENCE("policy", CYAML_FLAG_POINTER | OPT, struct raw_config,
 			     policy, &rule_value, 0, 1000),
 	WORD_PTR("legacy-8bit-headers", struct raw_config, legacy_8bit, legacy_words),

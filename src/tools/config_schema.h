@@ -47,6 +47,7 @@ struct raw_config {
 	struct raw_tls *tls;
 	struct raw_store *store;
 	char *users;
+	char *comment, *admin;
 	struct raw_rule *policy;
 	unsigned policy_count;
 	struct raw_numbers *section[SECTIONS];

@@ -99,6 +99,11 @@ void config_text(const struct config_wish *w, struct buf *out)
 	buf_puts(out, "store:\n  engine: rocks\n  directory: store\n\n");
 	put_comment(out, "", "The user table; `mailstile user` changes it.");
 	buf_puts(out, "users: users\n\n");
+	put_comment(
+	    out, "",
+	    "What METADATA tells of the server (RFC 5464): a note, and how to reach its\n"
+	    "administrator, a URI like mailto:postmaster@example.org. Empty: nothing.");
+	buf_puts(out, "server-comment: \"\"\nserver-admin: \"\"\n\n");
 	put_comment(out, "", about_policy);
 	buf_puts(out, "policy:\n  - who: \"*\"\n    may-become: [\"*\"]\n"
 		      "    admins: false\n");

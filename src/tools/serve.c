@@ -149,6 +149,8 @@ static enum err open_server(struct serving *s, struct buf *why)
 		.workers = workers_executor(s->workers),
 		.log = &s->log,
 		.version = MAILSTILE_VERSION,
+		.comment = c->comment,
+		.admin = c->admin,
 		.spool_dir = s->config->dir,
 	};
 	return server_start(&o, &s->server, why);

@@ -54,3 +54,65 @@ def test_mail_over_quota_waits_or_goes_back(how):
             k.deliver(eml("plain"), "alice", code=code, enhanced=enhanced)
             with s.session("alice") as c:
                 c.ok("GETQUOTAROOT INBOX").one(rb".*MESSAGE 1 1")
+
+
+def test_S17_news_of_metadata_are_off_again(site, how, alice, bob):
+    with site.session(alice, how) as k, site.session(bob) as w:
+        k.ok("ENABLE METADATA")
+        k.unauthenticate()
+        k.login(bob)
+        w.ok('SETMETADATA INBOX (/shared/comment "new")')
+        assert not k.ok("NOOP").untagged
+        k.ok("ENABLE METADATA").one(rb"\* ENABLED METADATA$")
+        w.ok('SETMETADATA INBOX (/shared/comment "newer")')
+        k.ok("NOOP").one(rb"\* METADATA INBOX /shared/comment$")
+
+
+def test_S48_the_limit_of_append_is_the_new_users(site, how, alice, bob):
+    entry = "/private/vendor/mailstile/append-limit"
+    with site.session(alice, how) as k:
+        k.ok(f'SETMETADATA "" ({entry} "1000")')
+        big = b"Subject: x\r\n\r\n" + b"x" * 5000
+        for user, fits in ((alice, False), (bob, True), (alice, False)):
+            k.unauthenticate()
+            k.login(user)
+            assert ("APPENDLIMIT=1000" in k.capability()) != fits
+            got = k.ok("STATUS INBOX (APPENDLIMIT)").one(rb".*APPENDLIMIT (\d+)")[1]
+            assert (int(got) == 1000) != fits
+            if fits:
+                k.ok("APPEND INBOX {}", big)
+            else:
+                k.no("APPEND INBOX {5014}", code="TOOBIG")
+        k.unauthenticate()
+        k.login("alice", USER_PW)
+        k.no(f'SETMETADATA "" ({entry} "1")', code="NOPERM")
+
+
+def test_S51_private_entries_are_each_users_own(site, how, alice, bob):
+    with site.session(alice, how) as k:
+        k.ok('SETMETADATA INBOX (/private/comment "alice\'s")')
+        k.ok('SETMETADATA "" (/private/vendor/x/y "alice\'s")')
+        k.unauthenticate()
+        k.login(bob)
+        k.ok("GETMETADATA INBOX /private/comment").one(rb".*\(/private/comment NIL\)")
+        k.ok('GETMETADATA "" (DEPTH infinity) /private')
+        assert not k.ok('GETMETADATA "" (DEPTH infinity) /private').untagged
+
+
+def test_metadata_has_limits_and_what_the_operator_says_of_the_server():
+    def told(text):
+        return (text.replace('server-comment: ""', 'server-comment: "A note."')
+                .replace('server-admin: ""', 'server-admin: "mailto:postmaster@example.org"'))
+    with Site(configure=both(PATIENT, told, limit("metadata-entries", 10),
+                             limit("metadata-bytes", 1024))) as s, s.session("alice") as k:
+        k.ok('GETMETADATA "" (/shared/comment /shared/admin)').one(
+            rb'\* METADATA "" \(/shared/comment "A note." '
+            rb'/shared/admin "mailto:postmaster@example.org"\)$')
+        r = k.no("SETMETADATA INBOX (/shared/a {})", b"x" * 1025)
+        assert r.code == "METADATA MAXSIZE 1024"
+        for i in range(10):
+            k.ok(f"SETMETADATA INBOX (/shared/a{i} {{}})", b"x" * 1024)
+        assert k.no('SETMETADATA INBOX (/shared/b "x")').code == "METADATA TOOMANY"
+        assert k.no('SETMETADATA INBOX (/shared/a1 "y" /shared/b "x")').code == "METADATA TOOMANY"
+        k.ok('SETMETADATA INBOX (/shared/a1 NIL /shared/b "x")')
+        k.ok('SETMETADATA INBOX (/private/b "x")')
