@@ -55,6 +55,7 @@ enum {
 	CMD_NO_REPORT = 2,  /* no untagged report before the tagged reply */
 	CMD_UID = 4,	    /* exists as UID x too; cmd->uid tells */
 	CMD_STREAM = 8,     /* takes literals as they come (APPEND) */
+	CMD_STREAM_SECOND = 16, /* but the second argument, a mailbox, may be one (REPLACE) */
 };
 
 struct command {

@@ -115,7 +115,16 @@ bool dispatch_streams(struct conn *c, struct span frame,
 		return false;
 	name = span_sub(rest, 0, (size_t)sp);
 	rest = span_sub(rest, (size_t)sp + 1, SIZE_MAX);
-	def = find(name, false);
+	if (span_ieq(name, SPAN("UID")) && (sp = span_find(rest, ' ')) >= 0) {
+		def = find(span_sub(rest, 0, (size_t)sp), true);
+		rest = span_sub(rest, (size_t)sp + 1, SIZE_MAX);
+	} else {
+		def = find(name, false);
+	}
+	if (def && (def->flags & CMD_STREAM_SECOND)) {
+		sp = span_find(rest, ' ');
+		rest = span_sub(rest, sp < 0 ? rest.n : (size_t)sp + 1, SIZE_MAX);
+	}
 	/* A literal right behind the name is the mailbox. */
 	return def && (def->flags & CMD_STREAM) && (def->states & c->session->state) &&
 	       literal->header_off != (size_t)(rest.p - frame.p);

@@ -21,7 +21,8 @@ struct append_op {
 	struct span
 	    *more; /* further mailboxes, each of which gets all; canonical, malloc'd */
 	size_t n_more;
-	size_t n_waiting; /* items with a piece under way, and one for the start */
+	uint32_t replaces; /* a UID of o.mailbox; 0: none */
+	size_t n_waiting;  /* items with a piece under way, and one for the start */
 };
 
 static enum err keep(struct change *c, const struct incoming *in)
@@ -74,6 +75,25 @@ static enum err add_more(struct append_op *x, struct change *c, struct span path
 	return rc;
 }
 
+/* REPLACE: the message that goes. */
+static enum err take_out(struct store_op *o, struct change *c, uint32_t uid)
+{
+	struct box *from;
+	struct view *v;
+	struct chunk_edit *e;
+	enum err rc = change_box(c, o->mailbox->number, &from);
+	if (rc == ERR_OK)
+		rc = box_view(from, &v);
+	if (rc != ERR_OK)
+		return rc == ERR_NOENT ? ERR_CLOSED : rc;
+	bool is_there = view_seq(v, uid) != 0;
+	view_unref(v);
+	if (!is_there)
+		return ERR_CLOSED;
+	rc = box_edit(from, chunk_of(uid), &e);
+	return rc == ERR_OK ? box_remove(from, e, chunk_slot(uid)) : rc;
+}
+
 static enum err append_plan(struct store_op *o, struct change *c)
 {
 	struct append_op *x = (struct append_op *)(void *)o;
@@ -84,6 +104,8 @@ static enum err append_plan(struct store_op *o, struct change *c)
 	if (rc != ERR_OK)
 		return rc;
 	o->uidvalidity = b->h.uidvalidity;
+	if (x->replaces)
+		rc = take_out(o, c, x->replaces);
 	for (size_t i = 0; i < x->n && rc == ERR_OK; i++) {
 		rc = keep(c, x->items[i].body);
 		if (rc == ERR_OK)
@@ -127,8 +149,8 @@ static enum err take_paths(struct append_op *x, const struct span *paths, size_t
 	return rc;
 }
 
-static struct op *append(struct account *a, const struct span *paths, size_t n_paths,
-			 struct append_item *items, size_t n, struct op_to to)
+static struct append_op *append_new(struct account *a, const struct append_item *items,
+				    size_t n, struct op_to to)
 {
 	struct append_op *x = op_new(sizeof *x, a->store, a, to);
 	x->o.plan = append_plan;
@@ -142,10 +164,16 @@ static struct op *append(struct account *a, const struct span *paths, size_t n_p
 					     .zone_min = items[i].zone_min };
 		flags_copy(&x->items[i].flags, &items[i].flags);
 	}
+	return x;
+}
+
+static struct op *append_start(struct append_op *x, const struct span *paths,
+			       size_t n_paths)
+{
 	if (take_paths(x, paths, n_paths) != ERR_OK)
 		return op_fail(&x->o, ERR_NOENT);
-	x->n_waiting = n + 1;
-	for (size_t i = 0; i < n; i++)
+	x->n_waiting = x->n + 1;
+	for (size_t i = 0; i < x->n; i++)
 		incoming_when_idle(x->items[i].body, one_idle, x);
 	one_idle(x);
 	return &x->o.e.op;
@@ -154,11 +182,20 @@ static struct op *append(struct account *a, const struct span *paths, size_t n_p
 struct op *messages_append(struct account *a, struct span path, struct append_item *items,
 			   size_t n, struct op_to to)
 {
-	return append(a, &path, 1, items, n, to);
+	return append_start(append_new(a, items, n, to), &path, 1);
 }
 
 struct op *messages_deliver(struct account *a, const struct span *paths, size_t n_paths,
 			    struct append_item *item, struct op_to to)
 {
-	return append(a, paths, n_paths, item, 1, to);
+	return append_start(append_new(a, item, 1, to), paths, n_paths);
+}
+
+struct op *messages_replace(struct mailbox *m, uint32_t uid, struct span path,
+			    struct append_item *item, struct op_to to)
+{
+	struct append_op *x = append_new(m->account, item, 1, to);
+	x->o.mailbox = mailbox_ref(m);
+	x->replaces = uid;
+	return append_start(x, &path, 1);
 }

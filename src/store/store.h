@@ -211,6 +211,14 @@ struct op *messages_append(struct account *a, struct span path, struct append_it
 struct op *messages_deliver(struct account *a, const struct span *paths, size_t n_paths,
 			    struct append_item *item, struct op_to to);
 
+/*
+ * REPLACE (RFC 8508): `item` is appended there and the message of `m` goes, in one commit.
+ * ERR_CLOSED: it is gone already, or `m` is. ERR_UNSUPPORTED: the mailboxes are of two
+ * accounts. As messages_append() in all else.
+ */
+struct op *messages_replace(struct mailbox *m, uint32_t uid, struct span path,
+			    struct append_item *item, struct op_to to);
+
 /* ---- reading ---- */
 
 /* Bytes [off, off+len) of a message; in done op_bytes, which the caller may

@@ -116,3 +116,17 @@ def test_metadata_has_limits_and_what_the_operator_says_of_the_server():
         assert k.no('SETMETADATA INBOX (/shared/a1 "y" /shared/b "x")').code == "METADATA TOOMANY"
         k.ok('SETMETADATA INBOX (/shared/a1 NIL /shared/b "x")')
         k.ok('SETMETADATA INBOX (/private/b "x")')
+
+
+def test_S50_urls_of_catenate_are_the_new_users(site, how, alice, bob):
+    with site.session(alice) as w:
+        w.ok("CREATE private")
+        w.ok("APPEND private {}", eml("plain"))
+    with site.session(alice, how) as k:
+        k.ok("SELECT private")
+        k.ok('APPEND INBOX CATENATE (URL ";UID=1")')
+        k.unauthenticate()
+        k.login(bob)
+        for url in ("/private/;UID=1", ";UID=1", f"imap://{alice}@localhost/private/;UID=1"):
+            k.no(f'APPEND INBOX CATENATE (URL "{url}")', code="BADURL")
+        k.ok("STATUS INBOX (MESSAGES)").one(rb".*MESSAGES 0")

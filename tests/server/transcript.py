@@ -147,6 +147,7 @@ class Transcript:
                      "S? * OK [UNSEEN ${any_%d}] ..." % number,
                      "S: * OK [UIDVALIDITY ${v_%s}] ..." % box,
                      f"S: * OK [UIDNEXT {uidnext or int(exists) + 1}] ...",
+                     "S? * OK [MAILBOXID (${id_%d})] ..." % number,
                      "S? * LIST ...", "S}", f"S: {tag} OK [{code}] ..."):
             self.parse(line, number)
 
