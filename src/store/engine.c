@@ -321,6 +321,20 @@ enum err engine_body_read(struct engine *e, struct account_id a, struct body_id 
 	return e->kind->body_read(e, a, id, off, len, out);
 }
 
+void engine_bodies_read(struct engine *e, struct account_id a, const struct body_id *ids,
+			size_t n, struct buf *out, enum err *ret_rc, size_t *ret_bytes)
+{
+	if (e->kind->bodies_read) {
+		e->kind->bodies_read(e, a, ids, n, out, ret_rc, ret_bytes);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t before = out->n;
+		ret_rc[i] = engine_body_read(e, a, ids[i], 0, SIZE_MAX, out);
+		ret_bytes[i] = out->n - before;
+	}
+}
+
 enum err engine_torn(struct engine *e,
 		     bool (*body)(void *arg, struct account_id a, struct body_id id),
 		     void *arg)

@@ -117,6 +117,10 @@ void engine_body_end(struct body_put *p);
  * end are appended to `out`. ERR_NOENT, ERR_CORRUPT (CRC), ERR_IO. */
 enum err engine_body_read(struct engine *e, struct account_id a, struct body_id id,
 			  uint64_t off, size_t len, struct buf *out);
+/* Whole ones, one behind the other: of ids[i] its outcome and how many bytes. Cheap where
+ * the ids ascend. */
+void engine_bodies_read(struct engine *e, struct account_id a, const struct body_id *ids,
+			size_t n, struct buf *out, enum err *ret_rc, size_t *ret_bytes);
 /* In a plan: no row holds the body any more; space is reclaimed later. */
 void txn_body_drop(struct txn *t, struct body_id id);
 /* Every body that is kept for the plan's account, in the order of ids, without what this

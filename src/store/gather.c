@@ -270,18 +270,26 @@ static enum err put_back_plan(struct store_op *o, struct change *c)
 
 static void read_bodies(struct gather_op *x)
 {
-	struct buf *to = &x->got.bytes;
+	struct body_id *ids = xcalloc(x->n, sizeof *ids);
+	enum err *rc = xcalloc(x->n, sizeof *rc);
+	size_t *bytes = xcalloc(x->n, sizeof *bytes), at = x->got.bytes.n;
 
+	for (size_t i = 0; i < x->n; i++)
+		ids[i] = x->items[i].body;
+	engine_bodies_read(x->o.store->engine, x->o.account->id, ids, x->n, &x->got.bytes,
+			   rc, bytes);
 	for (size_t i = 0; i < x->n; i++) {
 		struct gathered_message *m = &x->got.at[x->items[i].at];
-		size_t before = to->n;
 
-		m->bytes_rc = engine_body_read(x->o.store->engine, x->o.account->id,
-					       x->items[i].body, 0, SIZE_MAX, to);
-		m->has_bytes = m->bytes_rc == ERR_OK;
-		m->bytes = (struct span){ .n = to->n - before };
-		x->items[i].bytes_off = before;
+		m->bytes_rc = rc[i];
+		m->has_bytes = rc[i] == ERR_OK;
+		m->bytes = (struct span){ .n = bytes[i] };
+		x->items[i].bytes_off = at;
+		at += bytes[i];
 	}
+	free(ids);
+	free(rc);
+	free(bytes);
 }
 
 static void gather(struct task *t)

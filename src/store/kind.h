@@ -49,6 +49,10 @@ struct engine_kind {
 	void (*body_end)(struct body_put *p);
 	enum err (*body_read)(struct engine *e, struct account_id a, struct body_id id,
 			      uint64_t off, size_t len, struct buf *out);
+	/* As engine_bodies_read. NULL: one by one. */
+	void (*bodies_read)(struct engine *e, struct account_id a,
+			    const struct body_id *ids, size_t n, struct buf *out,
+			    enum err *ret_rc, size_t *ret_bytes);
 	/* As txn_bodies. */
 	enum err (*bodies)(struct txn *t, bool (*body)(void *arg, struct body_id id),
 			   void *arg);

@@ -308,6 +308,7 @@ const struct engine_kind engine_rocks = {
 	.body_write = rocks_body_write,
 	.body_end = rocks_body_end,
 	.body_read = rocks_body_read,
+	.bodies_read = rocks_bodies_read,
 	.bodies = rocks_bodies,
 	.torn = rocks_torn,
 	.has_room = rocks_has_room,

@@ -105,6 +105,8 @@ enum err rocks_body_read(struct engine *e, struct account_id a, struct body_id i
 			 uint64_t off, size_t len, struct buf *out);
 enum err rocks_bodies(struct txn *t, bool (*body)(void *arg, struct body_id id),
 		      void *arg);
+void rocks_bodies_read(struct engine *e, struct account_id a, const struct body_id *ids,
+		       size_t n, struct buf *out, enum err *ret_rc, size_t *ret_bytes);
 enum err rocks_torn(struct engine *e,
 		    bool (*body)(void *arg, struct account_id a, struct body_id id),
 		    void *arg);

@@ -299,6 +299,71 @@ enum err rocks_body_read(struct engine *e, struct account_id a, struct body_id i
 	return rc;
 }
 
+/* The rows of many, looked for at once. */
+struct rows {
+	struct body_ref *ref;
+	const char **key;
+	size_t *key_bytes;
+	rocksdb_pinnableslice_t **value; /* NULL: none, or it could not be read */
+	char **error;
+};
+
+static void rows_get(struct rocks *r, struct account_id a, const struct body_id *ids,
+		     size_t n, struct rows *ret)
+{
+	ret->ref = xcalloc(n, sizeof *ret->ref);
+	ret->key = xcalloc(n, sizeof *ret->key);
+	ret->key_bytes = xcalloc(n, sizeof *ret->key_bytes);
+	ret->value = xcalloc(n, sizeof *ret->value);
+	ret->error = xcalloc(n, sizeof *ret->error);
+	bool is_sorted = true;
+	for (size_t i = 0; i < n; i++) {
+		ret->ref[i] = ref_of(a, ids[i]);
+		struct span key = ref_span(&ret->ref[i]);
+		ret->key[i] = key.p;
+		ret->key_bytes[i] = key.n;
+		is_sorted = is_sorted &&
+			    (i == 0 || memcmp(ids[i - 1].b, ids[i].b, sizeof ids[i].b) < 0);
+	}
+	rocksdb_batched_multi_get_cf(r->db, r->read, r->cf[CF_BODY], n, ret->key,
+				     ret->key_bytes, ret->value, ret->error, is_sorted);
+}
+
+static void rows_done(struct rows *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (rows->value[i])
+			rocksdb_pinnableslice_destroy(rows->value[i]);
+		rocksdb_free(rows->error[i]);
+	}
+	free(rows->ref);
+	free(rows->key);
+	free(rows->key_bytes);
+	free(rows->value);
+	free(rows->error);
+}
+
+void rocks_bodies_read(struct engine *e, struct account_id a, const struct body_id *ids,
+		       size_t n, struct buf *out, enum err *ret_rc, size_t *ret_bytes)
+{
+	struct rocks *r = rocks_of(e);
+	struct rows rows;
+	rows_get(r, a, ids, n, &rows);
+	for (size_t i = 0; i < n; i++) {
+		size_t before = out->n, value_n = 0;
+		const char *value = rocksdb_pinnableslice_value(rows.value[i], &value_n);
+		ret_rc[i] = value ? read_range(r, &rows.ref[i], span_of(value, value_n), 0,
+					       UINT64_MAX, out)
+				  : ERR_NOENT;
+		if (ret_rc[i] != ERR_OK) { /* moved meanwhile, or else this says why */
+			buf_truncate(out, before);
+			ret_rc[i] = rocks_body_read(e, a, ids[i], 0, SIZE_MAX, out);
+		}
+		ret_bytes[i] = out->n - before;
+	}
+	rows_done(&rows, n);
+}
+
 /* ---- after a crash ---- */
 
 /* The refs under one kind of mark. */
