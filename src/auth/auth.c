@@ -121,18 +121,24 @@ enum err auth_judge(const struct auth_snapshot *s, const struct user *u,
 	return ERR_OK;
 }
 
-bool auth_standing_names(struct auth *a, struct span authcid, struct span authzid,
-			 struct span account)
+static bool stands(struct auth *a, struct span authcid, struct span authzid,
+		   struct span account, bool by_certificate)
 {
 	struct auth_snapshot s = auth_snapshot_take(a);
 	const struct user *u = users_find(s.users, authcid);
 	const struct user *other = users_find(s.users, authzid);
-	bool is_ok = u && other && !span_eq(u->hash, SPAN("*")) &&
+	bool is_ok = u && other && (by_certificate || !span_eq(u->hash, SPAN("*"))) &&
 		     span_eq(other->account, account) &&
 		     policy_may_become(s.policy, u->name, u->is_admin, other->name,
 				       other->is_admin);
 	auth_snapshot_done(&s);
 	return is_ok;
+}
+
+bool auth_standing_names(struct auth *a, struct span authcid, struct span authzid,
+			 struct span account)
+{
+	return stands(a, authcid, authzid, account, false);
 }
 
 bool auth_standing(struct auth *a, const struct auth_identity *who)
@@ -142,8 +148,8 @@ bool auth_standing(struct auth *a, const struct auth_identity *who)
 	bool is_same = u && span_eq(u->account,
 				    span_of(who->authcid_account, USER_ACCOUNT_LEN));
 	auth_snapshot_done(&s);
-	return is_same && auth_standing_names(a, auth_authcid(who), auth_authzid(who),
-					      auth_account(who));
+	return is_same && stands(a, auth_authcid(who), auth_authzid(who), auth_account(who),
+				 who->by_certificate);
 }
 
 bool auth_may_unauthenticate(struct auth *a, enum auth_gate gate, struct span authcid)

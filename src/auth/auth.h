@@ -42,6 +42,7 @@ struct auth_identity {
 	char authcid_account[USER_ACCOUNT_LEN + 1];
 	char account[USER_ACCOUNT_LEN + 1]; /* of the authzid: the name in the store */
 	bool is_admin;			    /* the authcid is an administrator */
+	bool by_certificate; /* so he needs no password, and the certificate must hold */
 };
 
 static inline struct span auth_authcid(const struct auth_identity *i)
@@ -60,7 +61,8 @@ static inline struct span auth_account(const struct auth_identity *i)
 }
 
 /*
- * Is that still allowed: both users are there, the same ones (not deleted and
+ * Is that still allowed (for who came by a certificate: as far as the table and the policy
+ * go; the certificate itself is the caller's to look at again): both users are there, the same ones (not deleted and
  * added anew), the authcid has not been locked ("*") since, and he may still
  * become the authzid.
  */

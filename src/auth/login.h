@@ -59,6 +59,14 @@ enum err auth_proven(struct auth *a, const struct auth_request *r,
 enum err auth_password_hash(struct span password, struct buf *out);
 
 /*
+ * The verified client certificate `der` for EXTERNAL: whose it is by the policy's rules, and
+ * whether he may act for `authzid` (empty: himself). A user without a password may: the
+ * certificate is his credential. ERR_OK and `ret` filled; ERR_AUTH: nobody's; ERR_DENIED.
+ */
+enum err auth_certificate(struct auth *a, struct span der, struct span authzid,
+			  struct auth_identity *ret);
+
+/*
  * Gives a user of the table a password: all forms in which a server keeps it (yescrypt for
  * PLAIN and LOGIN, SCRAM's keys for each hash), each with a new salt. `password` empty: he
  * cannot log in by himself. A password that SASLprep (RFC 4013) refuses gets no SCRAM

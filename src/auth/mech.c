@@ -4,6 +4,7 @@
 #include "base/base64.h"
 
 static const struct mech *const mechs[] = {
+	&mech_external,
 	&mech_scram[2 * SCRAM_SHA512 + 1], &mech_scram[2 * SCRAM_SHA256 + 1],
 	&mech_scram[2 * SCRAM_SHA1 + 1],   &mech_scram[2 * SCRAM_SHA512],
 	&mech_scram[2 * SCRAM_SHA256],	   &mech_scram[2 * SCRAM_SHA1],

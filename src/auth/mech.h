@@ -40,6 +40,7 @@ struct mech_env {
 enum mech_flags {
 	MECH_PLAINTEXT = 1, /* shows the password to whoever listens: not without TLS */
 	MECH_BOUND = 2,	    /* binds to the TLS channel: only with TLS */
+	MECH_CERTIFICATE = 4, /* the TLS client certificate is the credential */
 };
 
 struct mech_credential {     /* what a client has */
@@ -80,6 +81,7 @@ const struct mech *mech_at(size_t i);
 enum err mech_initial(struct span arg, struct buf *out);
 
 extern const struct mech mech_plain; /* RFC 4616 */
+extern const struct mech mech_external; /* RFC 4422 appendix A */
 /* RFC 5802, RFC 7677; weakest first, the -PLUS form of each behind it. */
 extern const struct mech mech_scram[2 * SCRAM_HASHES];
 

@@ -11,6 +11,8 @@ struct policy {
 	struct arena *arena;
 	struct policy_rule *rule;
 	size_t n;
+	struct certificate_rule *certificate;
+	size_t n_certificates;
 };
 
 struct policy *policy_new(const struct policy_rule *rules, size_t n)
@@ -30,6 +32,23 @@ struct policy *policy_new(const struct policy_rule *rules, size_t n)
 		p->rule[i].may_become = become;
 	}
 	return p;
+}
+
+void policy_certificates(struct policy *p, const struct certificate_rule *rules, size_t n)
+{
+	p->certificate = arena_array(p->arena, n, sizeof *p->certificate);
+	p->n_certificates = n;
+	for (size_t i = 0; i < n; i++)
+		p->certificate[i] =
+		    (struct certificate_rule){ rules[i].by,
+					       arena_strdup(p->arena, rules[i].pattern),
+					       arena_strdup(p->arena, rules[i].user) };
+}
+
+enum err policy_certificate_user(const struct policy *p, struct span der,
+				 struct user_name *ret)
+{
+	return certificate_user(p->certificate, p->n_certificates, der, ret);
 }
 
 struct policy *policy_ref(struct policy *p)

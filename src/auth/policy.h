@@ -13,6 +13,7 @@
 #ifndef AUTH_POLICY_H
 #define AUTH_POLICY_H
 
+#include "auth/certificate.h"
 #include "base/span.h"
 
 /* UNAUTHENTICATE on a listener: nobody, administrators, everybody. */
@@ -29,6 +30,12 @@ struct policy; /* immutable, refcounted */
 
 /* Copies the rules. */
 struct policy *policy_new(const struct policy_rule *rules, size_t n);
+/* Whose a client certificate is, too (certificate.h); before it is shared. Copies them.
+ */
+void policy_certificates(struct policy *p, const struct certificate_rule *rules,
+			 size_t n);
+enum err policy_certificate_user(const struct policy *p, struct span der,
+				 struct user_name *ret);
 struct policy *policy_ref(struct policy *p); /* any thread */
 void policy_unref(struct policy *p);	     /* any thread; NULL is fine */
 

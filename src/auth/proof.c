@@ -58,6 +58,23 @@ enum err auth_proven(struct auth *a, const struct auth_request *r,
 	return rc;
 }
 
+enum err auth_certificate(struct auth *a, struct span der, struct span authzid,
+			  struct auth_identity *ret)
+{
+	struct auth_snapshot s = auth_snapshot_take(a);
+	struct user_name name;
+	enum err rc = ERR_AUTH;
+
+	if (policy_certificate_user(s.policy, der, &name) == ERR_OK) {
+		const struct user *u = users_find(s.users, span_of(name.text, name.n));
+
+		rc = u ? auth_judge(&s, u, authzid, ret) : ERR_AUTH;
+		ret->by_certificate = rc == ERR_OK;
+	}
+	auth_snapshot_done(&s);
+	return rc;
+}
+
 static enum err set_keys(struct users_edit *e, struct span name, struct span password,
 			 enum scram_hash hash)
 {

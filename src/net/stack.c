@@ -166,13 +166,18 @@ static void handshake_late(void *arg)
 	stack_fault(s, &e);
 }
 
+void net_ask_certificate(struct net_stack *s)
+{
+	s->asks_certificate = true;
+}
+
 void net_push_tls(struct net_stack *s, struct net_tls *t, const char *host,
 		  uint64_t timeout_ms)
 {
 	assert(s->state != STACK_CONNECTING && !net_is_tls(s));
 	if (s->fault || s->state != STACK_OPEN)
 		return;
-	struct net_layer *l = tls_layer_new(t, host);
+	struct net_layer *l = tls_layer_new(t, host, s->asks_certificate);
 	if (!l) {
 		struct net_error e;
 		net_error_set(&e, ERR_INVAL, "TLS cannot be set up for this connection");

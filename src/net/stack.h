@@ -61,6 +61,9 @@ struct net_stack *net_connect(struct loop *l, const char *host, uint16_t port,
 /* Other callbacks from now on; another owner. */
 void net_set_owner(struct net_stack *s, const struct net_events *ev, void *arg);
 
+/* A server's stack: the client is asked for a certificate at the next net_push_tls; it
+ * need not have one, and one that does not verify counts as none. */
+void net_ask_certificate(struct net_stack *s);
 /*
  * Starts TLS behind what was written so far (not before on_connected), as the side the
  * context is made for. `host`: for clients, the name (or address) to verify and to send

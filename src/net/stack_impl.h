@@ -30,6 +30,7 @@ struct net_stack {
 	struct connect *connect;   /* while connecting */
 	struct net_timer timer;	   /* for the handshake, then for closing */
 	struct task kick;	   /* makes stack_settle() run soon */
+	bool asks_certificate;
 	bool is_kicked, is_held;
 	bool has_eof;	 /* the peer's FIN has come */
 	bool is_blocked; /* the kernel takes no more for now */
@@ -76,7 +77,8 @@ void stack_release(struct net_stack *s); /* frees if nothing holds it */
 void connect_abandon(struct connect *c); /* NULL is fine */
 
 /* tls_layer.c */
-struct net_layer *tls_layer_new(struct net_tls *t, const char *host);
+struct net_layer *tls_layer_new(struct net_tls *t, const char *host,
+				bool asks_certificate);
 /* Starts the handshake; the layer is on the stack. */
 enum err tls_layer_start(struct net_layer *l);
 bool tls_layer_is_done(const struct net_layer *l);

@@ -17,7 +17,10 @@ struct net_tls_server {
 	const char *cert_file;	    /* PEM: the certificate, then its chain */
 	const char *key_file;	    /* PEM */
 	bool is_tls13_only;	    /* else 1.2 as well */
-	const char *client_ca_file; /* NULL: clients are not asked for a certificate */
+	/* Authorities of client certificates, for stacks that ask for them
+	 * (net_ask_certificate); NULL: none are asked. */
+	const char *client_ca_file;
+	const char *client_crl_file; /* revocation lists of theirs, PEM; NULL: none */
 };
 
 struct net_tls_client {
@@ -66,5 +69,13 @@ enum err net_tls_end_point(const struct net_stack *s, struct buf *out);
 enum err net_tls_unique(const struct net_stack *s, struct buf *out);
 /* Appends the peer's verified certificate in DER; ERR_NOENT when there is none. */
 enum err net_tls_peer_cert(const struct net_stack *s, struct buf *der);
+
+/*
+ * Verifies the client's certificate again by the authorities and revocation lists of `now`,
+ * a context newer than the handshake, or than the session that it resumed. False: it does
+ * not stand any more, or there is none; `ret_why`, if given, gets a reason for the log.
+ */
+bool net_tls_peer_stands(const struct net_stack *s, const struct net_tls *now,
+			 struct net_error *ret_why);
 
 #endif

@@ -13,6 +13,7 @@ struct net_tls {
 	SSL_CTX *ctx;
 	BIO_METHOD *bio; /* between OpenSSL and a layer's buffers */
 	bool is_server;
+	bool has_client_ca;
 	bool is_unverified;
 	bool is_pinned;
 	unsigned char pin[32]; /* SHA-256 of the certificate */

@@ -220,7 +220,8 @@ static bool expect_host(SSL *ssl, const char *host, bool is_unverified)
 	return SSL_set1_host(ssl, host) == 1;
 }
 
-struct net_layer *tls_layer_new(struct net_tls *tls, const char *host)
+struct net_layer *tls_layer_new(struct net_tls *tls, const char *host,
+				bool asks_certificate)
 {
 	struct tls_layer *t = xcalloc(1, sizeof *t);
 	BIO *bio = BIO_new(tls->bio);
@@ -244,6 +245,8 @@ struct net_layer *tls_layer_new(struct net_tls *tls, const char *host)
 	}
 	BIO_set_data(bio, t);
 	SSL_set_bio(t->ssl, bio, bio);
+	if (tls->is_server && asks_certificate && tls->has_client_ca)
+		SSL_set_verify(t->ssl, SSL_VERIFY_PEER, NULL);
 	if (tls->is_server)
 		SSL_set_accept_state(t->ssl);
 	else
@@ -379,4 +382,27 @@ enum err net_tls_peer_cert(const struct net_stack *s, struct buf *der)
 	buf_put(der, span_of(bytes, (size_t)n));
 	OPENSSL_free(bytes);
 	return ERR_OK;
+}
+
+bool net_tls_peer_stands(const struct net_stack *s, const struct net_tls *now,
+			 struct net_error *ret_why)
+{
+	SSL *ssl = finished(s);
+	X509 *cert = ssl && is_peer_verified(ssl) ? SSL_get0_peer_certificate(ssl) : NULL;
+	X509_STORE_CTX *c = X509_STORE_CTX_new();
+	const char *why = "no certificate that verifies";
+	bool is_ok = false;
+
+	if (c && cert && now->has_client_ca &&
+	    X509_STORE_CTX_init(c, SSL_CTX_get_cert_store(now->ctx), cert,
+				SSL_get_peer_cert_chain(ssl)) == 1 &&
+	    X509_STORE_CTX_set_default(c, "ssl_client") == 1) {
+		is_ok = X509_verify_cert(c) == 1;
+		why = X509_verify_cert_error_string(X509_STORE_CTX_get_error(c));
+	}
+	if (!is_ok && ret_why)
+		net_error_set(ret_why, ERR_DENIED, "the client certificate: %s", why);
+	X509_STORE_CTX_free(c);
+	ERR_clear_error();
+	return is_ok;
 }

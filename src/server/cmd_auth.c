@@ -18,7 +18,8 @@ struct login {
 	void *mech_state;
 	struct auth_request request;
 	struct auth_identity who;
-	struct buf in; /* the decoded message of the client */
+	struct buf in;	    /* the decoded message of the client */
+	const char *reason; /* for the log; NULL: the usual one */
 	struct mech_env env;
 	struct scram_keys keys;
 	struct buf end_point, unique;
@@ -57,8 +58,9 @@ static void log_failure(struct cmd *cmd, enum err why)
 	log_str(&line, "authcid", l->request.authcid);
 	log_str(&line, "authzid", l->request.authzid);
 	log_str(&line, "reason",
-		span_str(why == ERR_DENIED ? "not allowed to act for that user"
-					   : "wrong credential"));
+		span_str(l->reason	     ? l->reason
+			 : why == ERR_DENIED ? "not allowed to act for that user"
+					     : "wrong credential"));
 	log_end(&line);
 }
 
@@ -155,12 +157,35 @@ static enum verdict opened(struct cmd *cmd)
 	return log_in(cmd, op_account(cmd->op));
 }
 
+/* Whose the client certificate is, verified anew: a list of revoked ones may have come
+ * since the handshake, or since the one that it resumed. */
+static enum err certificate(struct cmd *cmd)
+{
+	struct login *l = cmd->state;
+	struct net_tls *tls = server_tls(cmd->server);
+	struct buf der = { 0 };
+	struct net_error why;
+	enum err rc = ERR_AUTH;
+
+	l->reason = NULL;
+	if (!net_tls_peer_stands(cmd->conn->net, tls, &why))
+		l->reason = arena_strdup(cmd->arena, why.text);
+	else if (net_tls_peer_cert(cmd->conn->net, &der) == ERR_OK)
+		rc = auth_certificate(cmd->server->config.auth, buf_span(&der),
+				      l->request.authzid, &l->who);
+	buf_done(&der);
+	net_tls_unref(tls);
+	return rc;
+}
+
 /* The mechanism knows who it is; what is left is whom he may act for. */
 static enum verdict proven(struct cmd *cmd)
 {
 	struct login *l = cmd->state;
-	enum err rc = auth_proven(cmd->server->config.auth, &l->request, &l->keys,
-				  &l->who);
+	enum err rc = l->mech->flags & MECH_CERTIFICATE
+			  ? certificate(cmd)
+			  : auth_proven(cmd->server->config.auth, &l->request, &l->keys,
+					&l->who);
 
 	return rc == ERR_OK ? open_account(cmd) : login_failed(cmd, rc);
 }
@@ -254,6 +279,12 @@ static enum verdict mech_line(struct cmd *cmd)
 /* No password in plain text without TLS, and nothing to bind to without it. */
 static bool is_offered(const struct conn *c, const struct mech *m)
 {
+	struct net_tls_facts facts;
+
+	if ((m->flags & MECH_CERTIFICATE) &&
+	    !(c->listener->asks_certificate && net_tls_facts(c->net, &facts) &&
+	      facts.has_peer_cert))
+		return false;
 	return !((m->flags & MECH_PLAINTEXT) && !conn_may_login(c)) &&
 	       !((m->flags & MECH_BOUND) && !c->has_tls);
 }
@@ -289,6 +320,48 @@ static enum verdict authenticate(struct cmd *cmd)
 	in = buf_span(&l->in);
 	return mech_go(cmd, &in);
 }
+
+/* ---- PREAUTH (RFC 9051 section 7.1.4; RFC 8437 section 4.2) ---- */
+
+/* The greeting. It is said once, so a login that UNAUTHENTICATE ends does not come back.
+ */
+static enum verdict greeting(struct cmd *cmd, const char *state, unsigned in,
+			     const char *text)
+{
+	buf_printf(&cmd->tagged, "* %s [%s] %s\r\n", state, capability_code(cmd, in),
+		   text);
+	return CMD_DONE;
+}
+
+static enum verdict greet_plainly(struct cmd *cmd)
+{
+	return greeting(cmd, "OK", IN_NOT_AUTH, "Mailstile is ready.");
+}
+
+static enum verdict run_preauth(struct cmd *cmd)
+{
+	struct login *l;
+	struct account *account;
+
+	if (cmd->step == START) {
+		l = login_new(cmd, "PREAUTH");
+		return certificate(cmd) == ERR_OK ? open_account(cmd)
+						  : greet_plainly(cmd);
+	}
+	l = cmd->state;
+	if (cmd->op->rc != ERR_OK)
+		return greet_plainly(cmd);
+	account = op_account(cmd->op);
+	if (!auth_standing(cmd->server->config.auth, &l->who)) {
+		account_unref(account);
+		return greet_plainly(cmd);
+	}
+	if (!session_login(cmd->session, &l->who, l->mechanism, account))
+		return greet_plainly(cmd);
+	return greeting(cmd, "PREAUTH", IN_AUTH, "Logged in by your certificate.");
+}
+
+const struct command command_preauth = { "", IN_NOT_AUTH, CMD_NO_REPORT, run_preauth };
 
 static enum verdict run_authenticate(struct cmd *cmd)
 {
@@ -365,6 +438,11 @@ const struct extension cmd_auth = {
 	.about = "login in one round trip; AUTHENTICATE, LOGIN, STARTTLS",
 	.offer = offer,
 	.commands = commands,
+};
+const struct extension ext_external = {
+	.name = "AUTH=EXTERNAL, PREAUTH",
+	.rfc = "RFC 4422, 8437",
+	.about = "a TLS client certificate instead of a password",
 };
 const struct extension ext_scram = {
 	.name = "AUTH=SCRAM-SHA-1, -256, -512, and -PLUS",

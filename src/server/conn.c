@@ -25,6 +25,8 @@ static void push_tls(struct conn *c)
 {
 	struct net_tls *tls = server_tls(c->server);
 
+	if (c->listener->asks_certificate)
+		net_ask_certificate(c->net);
 	net_push_tls(c->net, tls, NULL, HANDSHAKE_MS);
 	net_tls_unref(tls);
 }
@@ -453,6 +455,11 @@ static void greet(struct conn *c)
 	c->is_greeted = true;
 	if (c->bye_text) {
 		conn_fail(c, c->bye_text);
+		return;
+	}
+	if (c->listener->preauth) {
+		c->cmd = dispatch_own(c, &command_preauth);
+		conn_resume(c);
 		return;
 	}
 	net_write(c->net, SPAN("* OK ["));

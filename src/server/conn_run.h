@@ -2,6 +2,7 @@
 #ifndef SERVER_CONN_RUN_H
 #define SERVER_CONN_RUN_H
 
+#include "server/command.h"
 #include "server/conn.h"
 
 /* What the running command waited for has come: runs it, then whatever follows. */
@@ -27,6 +28,8 @@ void server_conn_gone(struct conn *c);
 /* server.c: the owner of the op has gone. Its result is freed unread; until then the loop
  * must live. */
 void server_orphan(struct server_loop *home, struct op *op);
+/* cmd_auth.c: greets, by PREAUTH who has a client certificate that is somebody's. */
+extern const struct command command_preauth;
 /* server.c: the context for a new handshake; a reference that is the caller's. */
 struct net_tls *server_tls(struct server *s);
 

@@ -75,8 +75,7 @@ static void tagged_done(void *arg)
 	buf_done(arg);
 }
 
-struct cmd *dispatch(struct conn *c, struct span frame,
-		     const struct frame_literal *literal)
+static struct cmd *cmd_new(struct conn *c)
 {
 	struct session *s = c->session;
 	struct arena *a = arena_new(s->arena);
@@ -87,6 +86,27 @@ struct cmd *dispatch(struct conn *c, struct span frame,
 	cmd->server = c->server;
 	cmd->arena = a;
 	arena_defer(a, tagged_done, &cmd->tagged);
+	return cmd;
+}
+
+struct cmd *dispatch_own(struct conn *c, const struct command *def)
+{
+	struct cmd *cmd = cmd_new(c);
+
+	cmd->def = def;
+	cmd->tag = SPAN("*");
+	cmd->cur = cursor_of(SPAN_NONE, false, cmd->arena);
+	cmd->no_report = true;
+	return cmd;
+}
+
+struct cmd *dispatch(struct conn *c, struct span frame,
+		     const struct frame_literal *literal)
+{
+	struct session *s = c->session;
+	struct cmd *cmd = cmd_new(c);
+	struct arena *a = cmd->arena;
+
 	cmd->cur = cursor_of(arena_dup(a, frame), session_is_utf8(s), a);
 	if (literal) {
 		cmd->literal = *literal;

@@ -118,18 +118,29 @@ static void on_accept(void *arg, struct loop *loop, int fd, const struct net_add
 
 /* ---- reload: sessions whose users are no longer allowed end ---- */
 
+/* Whether who is logged in may stay: by the table, the policy, and the revocation lists. */
+static bool is_standing(struct server *s, const struct conn *c, const struct net_tls *tls)
+{
+	const struct auth_identity *who = &c->session->who;
+
+	return auth_standing(s->config.auth, who) &&
+	       (!who->by_certificate ||
+		(tls && c->net && net_tls_peer_stands(c->net, tls, NULL)));
+}
+
 static void reload_loop(struct task *t)
 {
 	struct server_loop *l = TASK_OWNER(t, struct server_loop, reload);
+	struct net_tls *tls = server_tls(l->server);
 	struct conn *next;
 
 	atomic_store(&l->is_reload_posted, false);
 	for (struct conn *c = l->conns; c; c = next) {
 		next = c->next;
-		if (c->session->epoch &&
-		    !auth_standing(l->server->config.auth, &c->session->who))
+		if (c->session->epoch && !is_standing(l->server, c, tls))
 			conn_bye(c, "You are no longer allowed here.");
 	}
+	net_tls_unref(tls);
 }
 
 void server_reload(struct server *s, struct net_tls *tls)

@@ -27,6 +27,8 @@ struct server_listener {
 	enum server_protocol protocol;
 	const char *path; /* a Unix socket instead of address and port; NULL: none */
 	mode_t mode;	  /* of it */
+	bool asks_certificate; /* of clients, in the TLS handshake; they need not have one */
+	bool preauth;	       /* who has one is greeted with PREAUTH; implicit TLS only */
 };
 
 struct server_limits {

@@ -225,6 +225,8 @@ static enum err take_listener(struct load *l, size_t i, const struct raw_listene
 					: SERVER_IMAP,
 		.tls = (enum server_tls) * r->tls,
 		.plaintext_loopback = r->plaintext_login && *r->plaintext_login,
+		.asks_certificate = r->client_certificates && *r->client_certificates,
+		.preauth = r->preauth && *r->preauth,
 		.unauthenticate = r->unauthenticate ? (enum auth_gate) * r->unauthenticate
 						    : AUTH_GATE_ADMIN_ONLY,
 	};
@@ -287,6 +289,70 @@ static enum err take_policy(struct load *l, const struct raw_config *raw)
 	return rc;
 }
 
+/* ---- client certificates ---- */
+
+static enum err take_certificate(struct load *l, size_t i,
+				 const struct raw_certificate *r)
+{
+	const char *pattern = r->fingerprint ? r->fingerprint
+			      : r->subject   ? r->subject
+					     : r->email;
+	const struct mark *here = marks_find(&l->marks, "certificates[%zu].user", i);
+	struct buf why = { 0 };
+	enum err rc = ERR_OK;
+
+	if (!!r->fingerprint + !!r->subject + !!r->email != 1)
+		return refuse(l, here,
+			      "One of fingerprint, subject and email must stand here.");
+	struct certificate_rule rule = { r->fingerprint ? CERTIFICATE_FINGERPRINT
+					 : r->subject	? CERTIFICATE_SUBJECT
+							: CERTIFICATE_EMAIL,
+					 arena_strdup(l->c->arena, pattern),
+					 arena_strdup(l->c->arena, r->user) };
+	if (!certificate_rule_ok(&rule, &why)) {
+		buf_putc(&why, 0);
+		rc = refuse(l, here, buf_span(&why).p);
+	}
+	buf_done(&why);
+	l->c->certificate[l->c->n_certificates++] = rule;
+	return rc;
+}
+
+/* What a listener asks for must be possible. */
+static enum err check_certificates(struct load *l, size_t i)
+{
+	const struct server_listener *x = &l->c->listener[i];
+	const struct mark *asks = marks_find(&l->marks,
+					     "listeners[%zu].client-certificates", i);
+
+	if (x->asks_certificate &&
+	    (x->tls == SERVER_TLS_NONE || x->protocol != SERVER_IMAP))
+		return refuse(l, asks,
+			      "Client certificates need an IMAP listener with TLS.");
+	if (x->asks_certificate && !l->c->client_authorities)
+		return refuse(l, asks,
+			      "Who signs client certificates? Set "
+			      "tls: client-authorities.");
+	if (x->preauth && (x->tls != SERVER_TLS_IMPLICIT || !x->asks_certificate))
+		return refuse(
+		    l, marks_find(&l->marks, "listeners[%zu].preauth", i),
+		    "PREAUTH needs tls: implicit and client-certificates: request.");
+	return ERR_OK;
+}
+
+static enum err take_certificates(struct load *l, const struct raw_config *raw)
+{
+	size_t n = raw->certificates_count;
+	enum err rc = ERR_OK;
+
+	l->c->certificate = arena_array(l->c->arena, n, sizeof *l->c->certificate);
+	for (size_t i = 0; i < n && rc == ERR_OK; i++)
+		rc = take_certificate(l, i, &raw->certificates[i]);
+	for (size_t i = 0; i < l->c->n_listeners && rc == ERR_OK; i++)
+		rc = check_certificates(l, i);
+	return rc;
+}
+
 /* ---- the rest ---- */
 
 /* A path of the file, or the standard one; relative ones begin at DIR. */
@@ -303,6 +369,10 @@ static void take_paths(struct config *c, const struct raw_config *raw)
 	const struct raw_store *s = raw->store;
 	c->tls_certificate = path_of(c, t ? t->certificate : NULL, "tls/certificate.pem");
 	c->tls_key = path_of(c, t ? t->key : NULL, "tls/key.pem");
+	if (t && t->client_authorities)
+		c->client_authorities = path_of(c, t->client_authorities, "");
+	if (t && t->client_revocations)
+		c->client_revocations = path_of(c, t->client_revocations, "");
 	c->tls_minimum = t && t->minimum && *t->minimum ? "1.3" : "1.2";
 	c->store_engine = s && s->engine && *s->engine ? "mem" : "rocks";
 	c->store_directory = path_of(c, s ? s->directory : NULL, "store");
@@ -335,6 +405,9 @@ static enum err take_all(void *arg, const struct raw_config *raw)
 		rc = take_numbers(l);
 	if (rc == ERR_OK) {
 		take_paths(l->c, raw);
+		rc = take_certificates(l, raw);
+	}
+	if (rc == ERR_OK) {
 		take_cores(l->c);
 	}
 	return rc;

@@ -28,6 +28,9 @@ struct config {
 	const char *users; /* path of the user table */
 	struct policy_rule *rule;
 	size_t n_rules;
+	const char *client_authorities, *client_revocations; /* paths; NULL: none */
+	struct certificate_rule *certificate;
+	size_t n_certificates;
 	uint64_t remember_ms; /* right passwords, auth/verdict.h */
 	struct throttle_config throttle;
 	struct server_limits limits;

@@ -21,6 +21,8 @@ static const cyaml_strval_t plaintext_words[] = { { "never", 0 }, { "loopback", 
 static const cyaml_strval_t gate_words[] = { { "off", AUTH_GATE_OFF },
 					     { "admin-only", AUTH_GATE_ADMIN_ONLY },
 					     { "on", AUTH_GATE_ON } };
+static const cyaml_strval_t request_words[] = { { "none", 0 }, { "request", 1 } };
+static const cyaml_strval_t preauth_words[] = { { "none", 0 }, { "certificate", 1 } };
 static const cyaml_strval_t version_words[] = { { "1.2", 0 }, { "1.3", 1 } };
 static const cyaml_strval_t engine_words[] = { { "rocks", 0 }, { "mem", 1 } };
 static const cyaml_strval_t level_words[] = { { "debug", LOG_DEBUG },
@@ -47,6 +49,9 @@ static const cyaml_schema_field_t listener_fields[] = {
 	WORD_PTR("plaintext-login", struct raw_listener, plaintext_login,
 		 plaintext_words),
 	WORD_PTR("unauthenticate", struct raw_listener, unauthenticate, gate_words),
+	WORD_PTR("client-certificates", struct raw_listener, client_certificates,
+		 request_words),
+	WORD_PTR("preauth", struct raw_listener, preauth, preauth_words),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t listener_value = {
@@ -67,9 +72,23 @@ static const cyaml_schema_value_t rule_value = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_rule, rule_fields),
 };
 
+static const cyaml_schema_field_t certificate_fields[] = {
+	TEXT("fingerprint", OPT, struct raw_certificate, fingerprint),
+	TEXT("subject", OPT, struct raw_certificate, subject),
+	TEXT("email", OPT, struct raw_certificate, email),
+	TEXT("user", 0, struct raw_certificate, user),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t certificate_value = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_certificate,
+			    certificate_fields),
+};
+
 static const cyaml_schema_field_t tls_fields[] = {
 	TEXT("certificate", OPT, struct raw_tls, certificate),
 	TEXT("key", OPT, struct raw_tls, key),
+	TEXT("client-authorities", OPT, struct raw_tls, client_authorities),
+	TEXT("client-revocations", OPT, struct raw_tls, client_revocations),
 	WORD_PTR("minimum-version", struct raw_tls, minimum, version_words),
 	CYAML_FIELD_END,
 };
@@ -96,6 +115,8 @@ static const cyaml_schema_field_t fixed_fields[] = {
 	TEXT("server-admin", OPT, struct raw_config, admin),
 	CYAML_FIELD_SEQUENCE("policy", CYAML_FLAG_POINTER | OPT, struct raw_config,
 			     policy, &rule_value, 0, 1000),
+	CYAML_FIELD_SEQUENCE("certificates", CYAML_FLAG_POINTER | OPT, struct raw_config,
+			     certificates, &certificate_value, 0, 1000),
 	WORD_PTR("legacy-8bit-headers", struct raw_config, legacy_8bit, legacy_words),
 	SECTION_OF("log", log, log_fields),
 	CYAML_FIELD_ENUM("end-of-configuration", STRICT, struct raw_config, end,

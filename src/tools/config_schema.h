@@ -10,10 +10,12 @@ struct raw_listener {
 	char *name, *address;
 	int *protocol; /* enum server_protocol */
 	uint64_t *port;
-	int *socket_access;   /* 0 owner, 1 group, 2 everybody */
-	int *tls;	      /* enum server_tls */
-	int *plaintext_login; /* 0 never, 1 loopback */
-	int *unauthenticate;  /* enum auth_gate */
+	int *socket_access;	  /* 0 owner, 1 group, 2 everybody */
+	int *tls;		  /* enum server_tls */
+	int *plaintext_login;	  /* 0 never, 1 loopback */
+	int *unauthenticate;	  /* enum auth_gate */
+	int *client_certificates; /* 0 none, 1 request */
+	int *preauth;		  /* 0 none, 1 certificate */
 };
 
 struct raw_rule {
@@ -24,8 +26,13 @@ struct raw_rule {
 };
 
 struct raw_tls {
-	char *certificate, *key;
+	char *certificate, *key, *client_authorities, *client_revocations;
 	int *minimum; /* 0 "1.2", 1 "1.3" */
+};
+
+struct raw_certificate {
+	char *fingerprint, *subject, *email; /* one of them */
+	char *user;
 };
 
 struct raw_store {
@@ -50,6 +57,8 @@ struct raw_config {
 	char *comment, *admin;
 	struct raw_rule *policy;
 	unsigned policy_count;
+	struct raw_certificate *certificates;
+	unsigned certificates_count;
 	struct raw_numbers *section[SECTIONS];
 	int *legacy_8bit; /* 0 keep, 1 reject */
 	struct raw_log *log;

@@ -108,7 +108,7 @@ static enum err open_auth(struct serving *s, struct buf *why)
 		users_unref(users);
 		return ERR_IO;
 	}
-	struct policy *policy = policy_new(s->config->rule, s->config->n_rules);
+	struct policy *policy = site_policy(s->config);
 	const struct auth_config c = { .workers = workers_executor(s->workers),
 				       .remember_ms = s->config->remember_ms,
 				       .secret = span_of(secret, sizeof secret) };
@@ -245,7 +245,7 @@ static void reload(struct serving *s, const char *event)
 		buf_done(&why);
 		return;
 	}
-	auth_replace(s->auth, users, policy_new(c->rule, c->n_rules));
+	auth_replace(s->auth, users, site_policy(c));
 	s->config->users = arena_strdup(s->config->arena, c->users);
 	server_reload(s->server, tls ? tls : s->tls);
 	if (tls) {

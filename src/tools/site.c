@@ -14,6 +14,8 @@ enum err site_tls(const struct config *c, struct net_tls **ret, struct buf *ret_
 	const struct net_tls_server o = {
 		.cert_file = c->tls_certificate,
 		.key_file = c->tls_key,
+		.client_ca_file = c->client_authorities,
+		.client_crl_file = c->client_revocations,
 		.is_tls13_only = strcmp(c->tls_minimum, "1.3") == 0,
 	};
 	struct net_error fault;
@@ -21,6 +23,14 @@ enum err site_tls(const struct config *c, struct net_tls **ret, struct buf *ret_
 	if (rc != ERR_OK)
 		buf_printf(ret_why, "TLS: %s.", fault.text);
 	return rc;
+}
+
+struct policy *site_policy(const struct config *c)
+{
+	struct policy *p = policy_new(c->rule, c->n_rules);
+
+	policy_certificates(p, c->certificate, c->n_certificates);
+	return p;
 }
 
 struct engine_config site_engine(const struct config *c, struct executor *workers)

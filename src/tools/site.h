@@ -8,6 +8,8 @@
 bool site_wants_tls(const struct config *c);
 /* A new TLS context from the files. ERR_INVAL etc. with a sentence. */
 enum err site_tls(const struct config *c, struct net_tls **ret, struct buf *ret_why);
+/* Who may become whom, and whose client certificates are. */
+struct policy *site_policy(const struct config *c);
 struct engine_config site_engine(const struct config *c, struct executor *workers);
 
 #endif

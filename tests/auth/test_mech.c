@@ -18,8 +18,8 @@ static void mechanisms_are_found_in_any_case(void **state)
 {
 	assert_ptr_equal(mech_find(SPAN("plain")), &mech_plain);
 	assert_null(mech_find(SPAN("PLAI")));
-	assert_ptr_equal(mech_at(6), &mech_plain);
-	assert_null(mech_at(7));
+	assert_ptr_equal(mech_at(7), &mech_plain);
+	assert_null(mech_at(8));
 	assert_true(mech_plain.flags & MECH_PLAINTEXT);
 }
 
