@@ -209,33 +209,14 @@ static enum err write_box(struct box *b)
 }
 
 /* The base's chunks with the changed ones in their places. */
-static struct view *next_view(struct box *b)
-{
-	const struct view *old = b->base;
-	struct view *v = view_new(b->c->a, b->number, &b->h, keywords_ref(b->keywords),
-				  old->n_chunks + (uint32_t)b->n_changed);
-	size_t k = 0;
-	for (uint32_t i = 0; i < old->n_chunks || k < b->n_changed;) {
-		bool is_old = k == b->n_changed ||
-			      (i < old->n_chunks &&
-			       old->chunk[i]->index < b->changed[k].index);
-		if (is_old) {
-			view_put_chunk(v, chunk_ref(old->chunk[i++]));
-			continue;
-		}
-		if (i < old->n_chunks && old->chunk[i]->index == b->changed[k].index)
-			i++;
-		if (b->changed[k].chunk)
-			view_put_chunk(v, chunk_ref(b->changed[k].chunk));
-		k++;
-	}
-	return v;
-}
 
 static void set_head(struct box *b, struct store_op *o)
 {
 	struct mailbox *m = b->mailbox;
-	struct view *v = b->is_gone ? NULL : next_view(b);
+	struct view *v = NULL;
+	if (!b->is_gone)
+		v = view_next(b->base, &b->h, keywords_ref(b->keywords), b->changed,
+			      b->n_changed);
 	if (v)
 		account_view_made(m->account, v);
 	pthread_mutex_lock(&m->account->lock);

@@ -23,10 +23,7 @@ struct box {
 	bool is_absent; /* there is no such mailbox */
 	struct numset vanished;
 	/* chunks that changed, ascending; chunk NULL: empty now */
-	struct changed_chunk {
-		uint32_t index;
-		struct chunk *chunk;
-	} * changed;
+	struct changed_chunk *changed;
 	size_t n_changed, cap_changed;
 	struct chunk_edit *edit; /* the one that is open */
 };

@@ -28,6 +28,111 @@ void view_put_chunk(struct view *v, struct chunk *c)
 	v->n_chunks = i + 1;
 }
 
+/* ---- who keeps the chunks ---- */
+
+enum {
+	HOLDER_CHUNKS = 64, /* a view of fewer has them itself */
+	HOLDER_DEPTH = 32,
+};
+
+static void holder_unref(struct chunk_holder *h)
+{
+	while (h && atomic_fetch_sub_explicit(&h->refs, 1, memory_order_acq_rel) == 1) {
+		struct chunk_holder *lender = h->lender;
+		for (uint32_t i = 0; i < h->n; i++)
+			chunk_unref(h->chunk[i]);
+		free(h);
+		h = lender;
+	}
+}
+
+static struct chunk_holder *holder_new(uint32_t n)
+{
+	struct chunk_holder *h = xcalloc(1, sizeof *h + n * sizeof h->chunk[0]);
+	atomic_init(&h->refs, 1);
+	return h;
+}
+
+static void holder_put(struct chunk_holder *h, struct chunk *c)
+{
+	if (c)
+		h->chunk[h->n++] = chunk_ref(c);
+}
+
+/* Behind the holder of the version before, if not too much hangs on that. */
+static bool borrow(struct view *v, struct chunk_holder *from,
+		   const struct changed_chunk *changed, size_t n_changed)
+{
+	if (!from || from->depth == HOLDER_DEPTH ||
+	    (from->n_brought + n_changed) * 8 > v->n_chunks)
+		return false;
+	v->holder = holder_new((uint32_t)n_changed);
+	for (size_t i = 0; i < n_changed; i++)
+		holder_put(v->holder, changed[i].chunk);
+	atomic_fetch_add_explicit(&from->refs, 1, memory_order_relaxed);
+	v->holder->lender = from;
+	v->holder->depth = from->depth + 1;
+	v->holder->n_brought = from->n_brought + (uint32_t)n_changed;
+	return true;
+}
+
+static void hold_all(struct view *v)
+{
+	if (v->n_chunks >= HOLDER_CHUNKS)
+		v->holder = holder_new(v->n_chunks);
+	for (uint32_t i = 0; i < v->n_chunks; i++)
+		if (v->holder)
+			holder_put(v->holder, v->chunk[i]);
+		else
+			chunk_ref(v->chunk[i]);
+}
+
+/* The chunks of `old` from `from` to before `to`, as they are: none is looked at. */
+static void put_same(struct view *v, const struct view *old, uint32_t from, uint32_t to,
+		     uint32_t before)
+{
+	if (from == to)
+		return;
+	memcpy(v->chunk + v->n_chunks, old->chunk + from, (to - from) * sizeof *v->chunk);
+	uint32_t *base = v->base + v->n_chunks, moved = before - old->base[from];
+	for (uint32_t i = 0; i < to - from; i++)
+		base[i] = old->base[from + i] + moved;
+	v->n_chunks += to - from;
+}
+
+struct view *view_next(const struct view *old, const struct mailbox_header *h,
+		       struct keywords *keywords, const struct changed_chunk *changed,
+		       size_t n_changed)
+{
+	struct view *v = view_new(old->account, old->mailbox, h, keywords,
+				  old->n_chunks + (uint32_t)n_changed);
+	uint32_t from = 0, before = 0; /* messages in what is there */
+	for (size_t k = 0; k <= n_changed; k++) {
+		bool is_end = k == n_changed;
+		uint32_t to = is_end ? old->n_chunks
+				     : view_chunk_from(old, changed[k].index);
+		uint32_t n = 0; /* messages of the old ones up to there */
+		if (from < to)
+			n = (to < old->n_chunks ? old->base[to] : old->h.exists) -
+			    old->base[from];
+		put_same(v, old, from, to, before);
+		before += n;
+		if (is_end)
+			break;
+		from = to;
+		if (to < old->n_chunks && old->chunk[to]->index == changed[k].index)
+			from++;
+		if (!changed[k].chunk)
+			continue;
+		v->chunk[v->n_chunks] = changed[k].chunk;
+		v->base[v->n_chunks++] = before;
+		before += changed[k].chunk->n;
+	}
+	if (!borrow(v, old->holder, changed, n_changed))
+		hold_all(v);
+	return v;
+}
+
 struct view *view_ref(struct view *v)
 {
 	atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
@@ -39,8 +144,9 @@ void view_unref(struct view *v)
 	if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	account_view_gone(v->account, v);
-	for (uint32_t i = 0; i < v->n_chunks; i++)
+	for (uint32_t i = 0; !v->holder && i < v->n_chunks; i++)
 		chunk_unref(v->chunk[i]);
+	holder_unref(v->holder);
 	keywords_unref(v->keywords);
 	account_unref(v->account);
 	free(v->chunk);

@@ -52,6 +52,11 @@ void view_diff(const struct view *old, const struct view *now, const struct view
 	uint32_t i = 0, k = 0;
 	while (i < old->n_chunks) {
 		const struct chunk *c = old->chunk[i];
+		if (k < now->n_chunks && now->chunk[k] == c) {
+			i++; /* both share it: it is not even looked at */
+			k++;
+			continue;
+		}
 		while (k < now->n_chunks && now->chunk[k]->index < c->index)
 			k++; /* a chunk that only the new view has: all new */
 		const struct chunk *to = NULL;

@@ -7,6 +7,20 @@
 
 struct account;
 
+/*
+ * Who keeps the chunks of a view. A large mailbox has thousands, and a change of one of
+ * them shall not touch all: a holder has references to the chunks that its version
+ * brought, and to the holder of the version before, which has the rest. The chain is
+ * short: what it holds that nobody shows any more is bounded (view_next).
+ */
+struct chunk_holder {
+	atomic_uint refs;
+	struct chunk_holder *lender; /* NULL: it has all */
+	uint32_t depth, n_brought;   /* lenders in all; chunks that they and it brought */
+	uint32_t n;
+	struct chunk *chunk[];
+};
+
 struct view {
 	atomic_uint refs;
 	struct account *account; /* a reference */
@@ -21,6 +35,13 @@ struct view {
 	uint32_t n_chunks;
 	struct chunk **chunk; /* ascending, none empty */
 	uint32_t *base;	      /* messages before the chunk */
+	struct chunk_holder *holder; /* NULL: the view has the references itself */
+};
+
+/* A chunk that differs in the next version; chunk NULL: it is gone. */
+struct changed_chunk {
+	uint32_t index;
+	struct chunk *chunk;
 };
 
 /* Takes over header and keywords (a reference); room for `n` chunks, not on a list yet.
@@ -29,6 +50,10 @@ struct view *view_new(struct account *a, uint32_t mailbox, const struct mailbox_
 		      struct keywords *keywords, uint32_t n);
 /* Appends; takes over the reference. */
 void view_put_chunk(struct view *v, struct chunk *c);
+/* The version after `old`: takes over header and keywords; `changed` ascends. */
+struct view *view_next(const struct view *old, const struct mailbox_header *h,
+		       struct keywords *keywords, const struct changed_chunk *changed,
+		       size_t n_changed);
 /* The place of the first chunk with an index >= `index`; n_chunks when none. */
 uint32_t view_chunk_from(const struct view *v, uint32_t index);
 

@@ -81,6 +81,41 @@ static void flag_and_diff(struct mailbox *m, const char *uids, size_t messages,
 	view_unref(is);
 }
 
+static size_t count_flagged(const struct view *v)
+{
+	struct view_msg m[64];
+	size_t n, flagged = 0;
+	for (uint32_t seq = 1; (n = view_walk(v, seq, m, 64)) > 0; seq += (uint32_t)n) {
+		assert_int_equal(view_seq(v, m[0].uid), seq);
+		for (size_t i = 0; i < n; i++)
+			flagged += !!(m[i].flags & FLAG_FLAGGED);
+	}
+	return flagged;
+}
+
+/* Whatever order they end in: a view borrows chunks of the versions before it. */
+static void views_last(struct mailbox *m)
+{
+	enum { N = 80 };
+	struct view *v[N];
+	for (size_t i = 0; i < N; i++) {
+		char uid[16];
+		snprintf(uid, sizeof uid, "%zu", 1 + i * 7919 % n_messages);
+		assert_int_equal(do_flag(&site, m, uid, FLAGS_ADD, FLAG_FLAGGED, NULL),
+				 ERR_OK);
+		v[i] = mailbox_view_now(m);
+	}
+	for (size_t i = 0; i < N; i += 2)
+		view_unref(v[i]);
+	for (size_t i = N; i-- > 0;) {
+		if (i % 2 == 0)
+			continue;
+		if (i % 8 == 7)
+			assert_int_equal(count_flagged(v[i]), i + 1);
+		view_unref(v[i]);
+	}
+}
+
 static void a_large_mailbox_changes_by_chunks(void **state)
 {
 	site_init(&site);
@@ -99,6 +134,7 @@ static void a_large_mailbox_changes_by_chunks(void **state)
 	flag_and_diff(m, "5000", 1, 1, "flag one");
 	flag_and_diff(m, "300:600", 301, 2, "flag 301");
 	flag_and_diff(m, "1:4294967295", n_messages - 302, chunks, "flag all");
+	views_last(m);
 	begin();
 	assert_true(do_append(&site, a, "INBOX", SPAN("x"), 0, NULL) > 0);
 	end("append one");
