@@ -115,6 +115,7 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 	untagged(cmd, "OK [UIDNEXT %u] Next UID.", view_uidnext(sel->view));
 	id = object_id_mailbox(cmd->arena, view_mailbox_id(sel->view));
 	untagged(cmd, "OK [MAILBOXID (%.*s)] Its identifier.", (int)id.n, id.p);
+	untagged_ok(cmd, "URLMECH INTERNAL", "How URLs of it are authorized.");
 	if (session_is_rev2(s))
 		list_line_selected(cmd, &st->place);
 	return params(cmd);

@@ -4,7 +4,7 @@ doc/unauthenticate.md)."""
 import pytest
 
 import lmtp
-from harness import USER_PW, Site, eml
+from harness import ADMIN, USER_PW, Site, eml
 from settings import PATIENT, both, limit
 
 
@@ -130,3 +130,41 @@ def test_S50_urls_of_catenate_are_the_new_users(site, how, alice, bob):
         for url in ("/private/;UID=1", ";UID=1", f"imap://{alice}@localhost/private/;UID=1"):
             k.no(f'APPEND INBOX CATENATE (URL "{url}")', code="BADURL")
         k.ok("STATUS INBOX (MESSAGES)").one(rb".*MESSAGES 0")
+
+
+def generate(k, user, access, rest="INBOX/;UID=1/;SECTION=TEXT"):
+    url = f"imap://{user}@localhost/{rest};URLAUTH={access}"
+    return k.ok(f'GENURLAUTH "{url}" INTERNAL').one(rb'\* GENURLAUTH "([^"]*)"$')[1].decode()
+
+
+def fetched(k, url):
+    return k.ok(f'URLFETCH "{url}"').one(rb'\* URLFETCH "[^"]*" (.*)$')[1]
+
+
+def test_S49_urls_are_judged_by_the_authorization_identity(site, how, alice, bob):
+    with site.session(alice) as w:
+        w.ok("APPEND INBOX {}", b"Subject: x\r\n\r\nSi vis pacem, para bellum.\r\n")
+    text = b"{28}\r\nSi vis pacem, para bellum.\r\n"
+    with site.session(alice, how) as k:
+        own, any_, sub = (generate(k, alice, a) for a in
+                          (f"user+{alice}", "authuser", f"submit+{alice}"))
+        assert fetched(k, own) == text
+        assert fetched(k, any_) == text
+        assert fetched(k, sub) == b"NIL"        # an administrator who acts for alice is alice
+        k.unauthenticate()
+        k.bad(f'URLFETCH "{any_}"')
+        k.login(bob)
+        assert fetched(k, own) == b"NIL"
+        assert fetched(k, any_) == text
+        assert fetched(k, sub) == b"NIL"
+        k.bad(f'GENURLAUTH "imap://{alice}@localhost/INBOX/;UID=1;URLAUTH=anonymous" INTERNAL')
+        k.ok("RESETKEY")                        # bob's keys alone
+        assert fetched(k, any_) == text
+        k.unauthenticate()
+        k.login(ADMIN)
+        assert fetched(k, sub) == text          # the submission server, as itself
+        assert fetched(k, own) == b"NIL"
+        k.unauthenticate()
+        k.login(alice)
+        k.ok("RESETKEY")
+        assert fetched(k, own) == b"NIL"

@@ -88,6 +88,7 @@ class Transcript:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.names_ids = "MAILBOXID" in self.path.read_text()
+        self.names_mechanisms = "URLMECH" in self.path.read_text()
         self.user, self.how, self.mail, self.steps = "fresh", None, [], []
         for number, line in enumerate(self.path.read_text().split("\n"), 1):
             with self.at(number):
@@ -148,6 +149,7 @@ class Transcript:
                      "S: * OK [UIDVALIDITY ${v_%s}] ..." % box,
                      f"S: * OK [UIDNEXT {uidnext or int(exists) + 1}] ...",
                      "S? * OK [MAILBOXID (${id_%d})] ..." % number,
+                     "S? * OK [URLMECH INTERNAL] ...",
                      "S? * LIST ...", "S}", f"S: {tag} OK [{code}] ..."):
             self.parse(line, number)
 
@@ -266,7 +268,8 @@ class Player:
             r, self.peeked = self.peeked, None
             return r
         r = self.conn.response()
-        while r.startswith(b"* OK [MAILBOXID") and not self.script.names_ids:
+        while (r.startswith(b"* OK [MAILBOXID") and not self.script.names_ids
+               or r.startswith(b"* OK [URLMECH") and not self.script.names_mechanisms):
             r = self.conn.response()
         if self.verbose:
             print("  S", r[:500])
@@ -363,6 +366,7 @@ def normalise(data, user):
     data = data.replace(b(user), b"USER")
     data = re.sub(rb"(UIDVALIDITY|APPENDUID|COPYUID) \d+", rb"\1 N", data)
     data = re.sub(rb"(MAILBOXID|EMAILID|THREADID) \([FMT][0-9a-f]+\)", rb"\1 (ID)", data)
+    data = re.sub(rb"(:INTERNAL:)[0-9a-f]{66}", rb"\1TOKEN", data)
     data = re.sub(rb'SAVEDATE "[^"]*"', b'SAVEDATE "NOW"', data)
     year = datetime.datetime.now().year
     return re.sub(rb'INTERNALDATE "[ \d]\d-\w{3}-(%d|%d) [^"]*"' % (year, year + 1),
