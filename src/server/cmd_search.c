@@ -3,6 +3,7 @@
  * results of RFC 5182; keys of RFC 5032). search_run.h has the walk.
  */
 #include "server/reply.h"
+#include "server/search_found.h"
 #include "server/search_run.h"
 
 enum { PARSE, RUN };
@@ -34,79 +35,35 @@ static void reply_search(struct cmd *cmd, const struct numset *found)
 	buf_puts(out, "\r\n");
 }
 
-static void reply_esearch(struct cmd *cmd, const struct numset *found, unsigned returns)
-{
-	struct buf *out = cmd_out(cmd);
-	uint64_t count = numset_count(found);
-
-	buf_puts(out, "* ESEARCH (TAG ");
-	emit_string(out, cmd_mode(cmd), cmd->tag);
-	buf_puts(out, cmd->uid ? ") UID" : ")");
-	if ((returns & SEARCH_RETURN_MIN) && count)
-		buf_printf(out, " MIN %u", numset_min(found));
-	if ((returns & SEARCH_RETURN_MAX) && count)
-		buf_printf(out, " MAX %u", numset_max(found));
-	if ((returns & SEARCH_RETURN_ALL) && count) {
-		buf_puts(out, " ALL ");
-		numset_print(found, out);
-	}
-	if (returns & SEARCH_RETURN_COUNT)
-		buf_printf(out, " COUNT %llu", (unsigned long long)count);
-	buf_puts(out, "\r\n");
-}
-
-/* What "$" holds: with MIN or MAX alone only those (RFC 5182 section 2.4). */
-static void save(struct cmd *cmd, const struct numset *hits, unsigned returns)
-{
-	struct numset *saved = &cmd->session->selected->saved;
-	unsigned extremes = returns & (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX);
-
-	if (!extremes || (returns & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT))) {
-		numset_copy(saved, hits);
-		return;
-	}
-	numset_copy(saved, &(struct numset){ 0 });
-	if (numset_count(hits) && (extremes & SEARCH_RETURN_MIN))
-		numset_add(saved, numset_min(hits));
-	if (numset_count(hits) && (extremes & SEARCH_RETURN_MAX))
-		numset_add(saved, numset_max(hits));
-}
-
 static enum verdict all_done(struct cmd *cmd)
 {
 	struct search_state *st = cmd->state;
 	const struct search_program *p = &st->program;
-	unsigned returns = p->has_return ? p->returns : SEARCH_RETURN_ALL;
-	struct numset found = { 0 };
+	struct numset numbers = { 0 };
+	struct found uids, found;
 
-	print_hits(cmd, &st->run.hits, &found);
-	if (returns & SEARCH_RETURN_SAVE)
-		save(cmd, &st->run.hits, returns);
-	/* SAVE alone answers nothing (RFC 5182 section 2.4). */
+	print_hits(cmd, &st->run.hits, &numbers);
+	uids = found_of_set(&st->run.hits);
+	found = found_of_set(&numbers);
+	found_save(cmd, p, &uids);
 	if (!p->has_return && !session_is_rev2(cmd->session))
-		reply_search(cmd, &found);
-	else if (returns & ~(unsigned)SEARCH_RETURN_SAVE)
-		reply_esearch(cmd, &found, returns);
-	numset_done(&found);
+		reply_search(cmd, &numbers);
+	else
+		esearch_reply(cmd, p, &found);
+	numset_done(&numbers);
 	return reply_done(cmd);
-}
-
-/* A NO empties "$"; a BAD leaves it (RFC 5182 section 2.1). */
-static enum verdict refused(struct cmd *cmd)
-{
-	struct search_state *st = cmd->state;
-
-	if (cmd->tagged_kind == TAGGED_NO && st->program.has_return &&
-	    (st->program.returns & SEARCH_RETURN_SAVE))
-		numset_copy(&cmd->session->selected->saved, &(struct numset){ 0 });
-	return CMD_DONE;
 }
 
 static enum verdict went(struct cmd *cmd, enum verdict v)
 {
+	struct search_state *st = cmd->state;
+
 	if (v != CMD_DONE)
 		return v;
-	return cmd->tagged_kind == TAGGED_NONE ? all_done(cmd) : refused(cmd);
+	if (cmd->tagged_kind == TAGGED_NONE)
+		return all_done(cmd);
+	found_nothing(cmd, &st->program);
+	return CMD_DONE;
 }
 
 static enum verdict parse(struct cmd *cmd)

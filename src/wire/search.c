@@ -79,9 +79,6 @@ static const struct key_row keys[] = {
 };
 #define N_KEYS (sizeof keys / sizeof *keys)
 
-static const char return_names[][6] = { "MIN", "MAX", "ALL", "COUNT", "SAVE" };
-#define N_RETURNS (sizeof return_names / sizeof *return_names)
-
 static const struct key_row *row_named(struct span name)
 {
 	for (size_t i = 0; i < N_KEYS; i++)
@@ -262,47 +259,12 @@ static bool root_read(struct cursor *c, unsigned exts, struct search_program *p)
 	return !c->bad;
 }
 
-static void return_option(struct cursor *c, struct search_program *p)
-{
-	struct wire_param other;
-
-	for (size_t i = 0; i < N_RETURNS; i++) {
-		if (cursor_try_word(c, return_names[i])) {
-			p->returns |= 1u << i;
-			return;
-		}
-	}
-	if (p->other_returns.n >= WIRE_PARAMS_MAX)
-		cursor_fail(c, "there are too many options");
-	else if (cursor_param(c, &other))
-		*WIRE_PUSH(c->arena, p->other_returns.v, p->other_returns.n) = other;
-}
-
-/* "RETURN" SP "(" ... ")" SP */
-static void return_read(struct cursor *c, struct search_program *p)
-{
-	p->has_return = true;
-	cursor_sp(c);
-	cursor_list_open(c);
-	if (cursor_peek(c) == ')') {
-		cursor_list_close(c);
-	} else {
-		do {
-			return_option(c, p);
-		} while (cursor_list_more(c));
-	}
-	if (p->returns == 0 && p->other_returns.n == 0)
-		p->returns = SEARCH_RETURN_ALL;
-	cursor_sp(c);
-}
-
 bool cursor_search(struct cursor *c, unsigned exts, struct search_program *ret_program)
 {
 	struct search_program p = { 0 };
 
 	cursor_sp(c);
-	if (cursor_try_word(c, "RETURN"))
-		return_read(c, &p);
+	cursor_search_returns(c, &p);
 	if (cursor_try_word(c, "CHARSET")) {
 		cursor_sp(c);
 		p.charset = cursor_charset(c);
@@ -312,6 +274,13 @@ bool cursor_search(struct cursor *c, unsigned exts, struct search_program *ret_p
 		return false;
 	*ret_program = p;
 	return true;
+}
+
+bool cursor_search_criteria(struct cursor *c, unsigned exts, struct search_program *p)
+{
+	p->charset = cursor_charset(c);
+	cursor_sp(c);
+	return root_read(c, exts, p);
 }
 
 bool cursor_search_keys(struct cursor *c, unsigned exts,
@@ -400,19 +369,9 @@ void emit_search_keys(struct buf *out, struct emit_mode m, const struct search_n
 
 void emit_search(struct buf *out, struct emit_mode m, const struct search_program *p)
 {
-	bool is_first = true;
-
 	if (p->has_return) {
-		buf_puts(out, " RETURN (");
-		for (size_t i = 0; i < N_RETURNS; i++) {
-			if (!(p->returns & 1u << i))
-				continue;
-			buf_puts(out, is_first ? "" : " ");
-			buf_puts(out, return_names[i]);
-			is_first = false;
-		}
-		emit_params(out, &p->other_returns, is_first);
-		buf_putc(out, ')');
+		buf_putc(out, ' ');
+		emit_search_returns(out, p);
 	}
 	if (p->charset.p) {
 		buf_puts(out, " CHARSET ");

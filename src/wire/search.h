@@ -99,11 +99,21 @@ enum search_return {
 	SEARCH_RETURN_ALL = 4,
 	SEARCH_RETURN_COUNT = 8,
 	SEARCH_RETURN_SAVE = 16,
+	SEARCH_RETURN_PARTIAL = 32, /* RFC 9394; never with ALL */
+	SEARCH_RETURN_UPDATE = 64,  /* RFC 5267 */
+	SEARCH_RETURN_CONTEXT = 128,
+};
+
+/* "1:500", or from the end "-1:-100"; either order (RFC 9394 section 3.1). */
+struct partial_range {
+	bool from_end;
+	uint32_t a, b; /* from 1 */
 };
 
 struct search_program {
 	bool has_return;  /* RETURN (...) was given: the reply is ESEARCH */
 	unsigned returns; /* enum search_return; "()" gives ALL (RFC 4731 section 3.1) */
+	struct partial_range partial;	  /* SEARCH_RETURN_PARTIAL */
 	struct wire_params other_returns; /* options not known here, for the caller */
 	struct span charset; /* p NULL: none given: US-ASCII in rev1, UTF-8 in rev2 */
 	struct search_node *root; /* SEARCH_AND */
@@ -114,14 +124,28 @@ struct search_program {
 /* What stands behind "SEARCH", from the SP on, without the CRLF. `exts`: enum search_ext.
  */
 bool cursor_search(struct cursor *c, unsigned exts, struct search_program *ret_program);
-/* Keys only, without RETURN and CHARSET: SORT, THREAD, MULTISEARCH, the client's SEARCH.
+/* "RETURN (...)" and the SP behind it, into *p; false, and no error, when it is not next.
  */
+bool cursor_search_returns(struct cursor *c, struct search_program *p);
+/* search-criteria of SORT and THREAD (RFC 5256): charset SP keys, into *p. */
+bool cursor_search_criteria(struct cursor *c, unsigned exts, struct search_program *p);
+/* Keys only, without RETURN and CHARSET: the client's SEARCH. */
 bool cursor_search_keys(struct cursor *c, unsigned exts,
 			struct search_program *ret_program);
 /* From the SP on. */
 void emit_search(struct buf *out, struct emit_mode m, const struct search_program *p);
 void emit_search_keys(struct buf *out, struct emit_mode m,
 		      const struct search_node *root);
+void emit_search_returns(struct buf *out, const struct search_program *p);
+
+/* A partial-range, of RETURN (PARTIAL) and of FETCH's modifier. */
+bool cursor_partial_range(struct cursor *c, struct partial_range *ret_range);
+void emit_partial_range(struct buf *out, const struct partial_range *r);
+/* Which of `count` results: `*ret_n` of them from the index `*ret_from`, which is from 0.
+ */
+void partial_range_resolve(const struct partial_range *r, uint64_t count,
+			   uint64_t *ret_from, uint64_t *ret_n);
+
 bool search_equal(const struct search_node *a, const struct search_node *b);
 
 #endif

@@ -3,6 +3,7 @@
 #include "wire/date.h"
 #include "wire/flags.h"
 #include "wire/search.h"
+#include "wire/sort.h"
 
 #define ALL_EXTS 31u
 
@@ -59,10 +60,71 @@ static void return_options_are_bits(void **state)
 	p = parse(" RETURN () ALL\r\n");
 	assert_true(p.has_return);
 	assert_int_equal(p.returns, SEARCH_RETURN_ALL);
-	p = parse(" RETURN (PARTIAL 1:500 CONTEXT) ALL\r\n");
-	assert_int_equal(p.returns, 0);
-	assert_int_equal(p.other_returns.n, 2);
-	assert_span(p.other_returns.v[0].value, "1:500");
+	p = parse(" RETURN (PARTIAL 1:500 CONTEXT X-NEW 7) ALL\r\n");
+	assert_int_equal(p.returns, SEARCH_RETURN_PARTIAL | SEARCH_RETURN_CONTEXT);
+	assert_false(p.partial.from_end);
+	assert_int_equal(p.partial.b, 500);
+	assert_int_equal(p.other_returns.n, 1);
+	assert_span(p.other_returns.v[0].value, "7");
+}
+
+static void assert_partial(const char *range, uint64_t count, uint64_t from, uint64_t n)
+{
+	struct cursor c = on(range);
+	struct partial_range r;
+	uint64_t got_from, got_n;
+
+	assert_true(cursor_partial_range(&c, &r));
+	partial_range_resolve(&r, count, &got_from, &got_n);
+	assert_int_equal(got_n, n);
+	if (n)
+		assert_int_equal(got_from, from);
+}
+
+/* RFC 9394 section 3.1 */
+static void partial_ranges_count_from_either_end(void **state)
+{
+	assert_partial("1:3", 10, 0, 3);
+	assert_partial("3:1", 10, 0, 3);
+	assert_partial("8:20", 10, 7, 3);
+	assert_partial("11:20", 10, 0, 0);
+	assert_partial("-1:-3", 10, 7, 3);
+	assert_partial("-3:-1", 10, 7, 3);
+	assert_partial("-8:-20", 10, 0, 3);
+	assert_partial("-11:-20", 10, 0, 0);
+	assert_partial("1:1", 0, 0, 0);
+	assert_non_null(refused(" RETURN (PARTIAL 0:1) ALL\r\n", 0));
+	assert_non_null(refused(" RETURN (PARTIAL 1:-1) ALL\r\n", 0));
+	assert_non_null(refused(" RETURN (PARTIAL 1:*) ALL\r\n", 0));
+	assert_non_null(refused(" RETURN (PARTIAL 1:2 ALL) ALL\r\n", 0));
+	assert_non_null(refused(" RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL\r\n", 0));
+}
+
+static void assert_sort(const char *text, size_t n)
+{
+	struct cursor c = on(text);
+	struct sort_criteria s;
+	struct buf out = { 0 };
+
+	assert_true(cursor_sort_criteria(&c, &s));
+	assert_int_equal(s.n, n);
+	emit_sort_criteria(&out, &s);
+	assert_span(buf_span(&out), text);
+	buf_done(&out);
+}
+
+static void sort_criteria_are_read(void **state)
+{
+	struct cursor c = on("()");
+	struct sort_criteria s;
+
+	assert_sort("(SUBJECT REVERSE DATE)", 2);
+	assert_sort("(ARRIVAL CC FROM SIZE TO DISPLAYFROM REVERSE DISPLAYTO)", 7);
+	assert_false(cursor_sort_criteria(&c, &s));
+	c = on("(REVERSE)");
+	assert_false(cursor_sort_criteria(&c, &s));
+	c = on("(NAME)");
+	assert_false(cursor_sort_criteria(&c, &s));
 }
 
 static void the_charset_is_kept_for_the_server(void **state)
@@ -280,6 +342,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_are_joined_by_and),
 		cmocka_unit_test(return_options_are_bits),
+		cmocka_unit_test(partial_ranges_count_from_either_end),
+		cmocka_unit_test(sort_criteria_are_read),
 		cmocka_unit_test(the_charset_is_kept_for_the_server),
 		cmocka_unit_test(every_key_survives_the_round_trip),
 		cmocka_unit_test(different_programs_are_not_equal),
