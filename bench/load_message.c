@@ -34,10 +34,13 @@ static size_t header_make(char *to, size_t i, uint64_t r, bool alternative)
 	    "Cc: \"Other, Person\" <other%u@example.net>\r\n"
 	    "Subject: %s %s about %s %zu\r\n"
 	    "Date: Mon, 02 Nov 2026 10:%02u:%02u +0000\r\n"
-	    "Message-ID: <%016llx.%zu@example.org>\r\nMIME-Version: 1.0\r\n",
+	    "Message-ID: <%016llx.%zu@example.org>\r\nMIME-Version: 1.0\r\n"
+	    "In-Reply-To: <%016llx.%zu@example.org>\r\n",
 	    u, u % 9, u % 9, u % 250, (unsigned)r, minute, minute, u, u, u % 77,
 	    i % 1000 == 500 ? "needle" : "Re:", word[r % 16], word[r / 16 % 16], i,
-	    minute, minute, (unsigned long long)r, i);
+	    minute, minute, (unsigned long long)r, i,
+	    /* conversations of five */
+	    (unsigned long long)mix(i - (i % 5 > 0)), i - (i % 5 > 0));
 
 	n += sprintf(
 	    to + n, "%s",
@@ -69,7 +72,7 @@ size_t message_make(char *to, size_t i, size_t size)
 			column = 0;
 		}
 		r = mix(r);
-		w = word[r % 16];
+		w = i % 1000 == 500 && r % 64 == 0 ? "elephants" : word[r % 16];
 		len = strlen(w);
 		memcpy(to + n, w, len);
 		n += len;

@@ -14,6 +14,7 @@ METRIC = {
     'append': ('per_s', 'messages a second', True),
     'idle': ('kib_each', 'KiB a connection', False),
     'big': ('ms', 'ms', False),
+    'search': ('ms', 'ms', False),
 }
 
 TITLES = {
@@ -22,12 +23,15 @@ TITLES = {
     'append': f'APPEND on 16 connections',
     'idle': 'Memory of a connection in IDLE',
     'big': 'A mailbox of 50,000 messages',
+    'search': 'SORT, THREAD and SEARCH BODY in 50,000 messages',
     'growth': 'Growth',
 }
 
 BIG_GOALS = {'select': 3, 'fetch_flags': 3, 'fetch_envelope': 3,
              'fetch_bodystructure': 3, 'fetch_fields': 3, 'fetch_body': 2,
              'search_subject': 3, 'search_unseen': 3, 'store': 2, 'copy': 5}
+SEARCH_GOALS = {'sort_date': 3, 'sort_subject': 3, 'thread': 3, 'search_body_none': 20,
+                'search_body_few': 20}
 
 COMMANDS = {
     'select': '`SELECT`', 'fetch_flags': '`UID FETCH 1:* (FLAGS)`',
@@ -36,6 +40,10 @@ COMMANDS = {
     'fetch_fields': '`FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT FROM DATE)]`',
     'fetch_body': '`FETCH 1:* BODY.PEEK[]`',
     'search_subject': '`SEARCH SUBJECT needle`', 'search_unseen': '`SEARCH UNSEEN`',
+    'sort_date': '`UID SORT (REVERSE DATE) UTF-8 ALL`',
+    'sort_subject': '`SORT (SUBJECT FROM) UTF-8 ALL`',
+    'thread': '`UID THREAD REFERENCES UTF-8 ALL`',
+    'search_body_none': '`SEARCH BODY`, no match', 'search_body_few': '`SEARCH BODY`, 50 match',
     'store': '`STORE 1:* +FLAGS (\\Flagged)`', 'copy': '`COPY 1:10000`',
 }
 
@@ -150,10 +158,10 @@ def idle_goals(s):
              show_number(theirs), '≤ 24', done, '']]
 
 
-def big_goals(s):
+def big_goals(s, goals=BIG_GOALS):
     rows = []
     for heat in ('warm', 'cold'):
-        for operation, goal in BIG_GOALS.items():
+        for operation, goal in goals.items():
             row = f'{operation} {heat}'
             ours = median(s, row, 'Mailstile', 'ms')
             others = {x: median(s, row, x, 'ms') for x in ('Dovecot', 'Cyrus')}
@@ -183,7 +191,8 @@ def growth_goals(s):
 
 
 GOALS = {'switch': switch_goals, 'bare': bare_goals, 'append': append_goals,
-         'idle': idle_goals, 'big': big_goals, 'growth': growth_goals}
+         'idle': idle_goals, 'big': big_goals,
+         'search': lambda s: big_goals(s, SEARCH_GOALS), 'growth': growth_goals}
 
 
 # ---- sections ----
@@ -217,10 +226,10 @@ def plain_section(name, section):
     return table(head, rows) + note, plot.bars(TITLES[name], unit, data, series)
 
 
-def big_section(section):
+def big_section(section, goals=BIG_GOALS):
     series = all_series(section)
     rows, data = [], []
-    for operation in BIG_GOALS:
+    for operation in goals:
         line, ratios = [COMMANDS[operation]], {}
         for heat in ('warm', 'cold'):
             for s in series:
@@ -308,6 +317,8 @@ def compose(figures, output, plots):
     for name, s in sections.items():
         if name == 'big':
             text, svg = big_section(s)
+        elif name == 'search':
+            text, svg = big_section(s, SEARCH_GOALS)
         elif name == 'growth':
             text, svg = growth_section(s)
         else:

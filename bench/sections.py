@@ -132,6 +132,7 @@ class Big(Section):
     """A mailbox of 50,000 messages, warm and cold."""
     name = 'big'
     rounds_most = 5
+    operations = OPERATIONS
 
     def prepare(self):
         self.count = 5000 if self.quick else 50000
@@ -157,18 +158,27 @@ class Big(Section):
         return self.load(peer, *self.arguments(operation), '-C', 'big')
 
     def cells(self):
-        for operation in OPERATIONS:
+        for operation in self.operations:
             for series, peer in (('Mailstile', 'mailstile'), ('Dovecot', 'dovecot'),
                                  ('Cyrus', 'cyrus')):
                 yield Cell(operation + ' warm', series,
                            lambda peer=peer, operation=operation: self.load(
                                peer, *self.arguments(operation), 'big'), [peer])
-        for operation in OPERATIONS:
+        for operation in self.operations:
             for series, peer in (('Mailstile', 'mailstile'), ('Dovecot', 'dovecot'),
                                  ('Cyrus', 'cyrus')):
                 yield Cell(operation + ' cold', series,
                            lambda peer=peer, operation=operation: self.cold(
                                peer, operation), [peer])
+
+
+SEARCHES = ['sort_date', 'sort_subject', 'thread', 'search_body_none', 'search_body_few']
+
+
+class Search(Big):
+    """SORT, THREAD and SEARCH BODY in that mailbox."""
+    name = 'search'
+    operations = SEARCHES
 
 
 class Growth(Section):
@@ -201,4 +211,4 @@ class Growth(Section):
                                '50' if self.quick else '300', 'grow'), [peer])
 
 
-SECTIONS = [Switch, Bare, Append, Idle, Big, Growth]
+SECTIONS = [Switch, Bare, Append, Idle, Big, Search, Growth]

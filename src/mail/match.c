@@ -1,7 +1,7 @@
 /* Substring search under a comparator (RFC 4790 section 4.2.3, RFC 5051 section 2). */
 #include "mail/match.h"
 
-#include "mail/charset.h"
+#include "mail/body_text.h"
 #include "mail/header.h"
 #include "mail/utf8.h"
 #include "mail/words.h"
@@ -157,9 +157,8 @@ bool match_header_field(const struct match_needle *needle, struct span block,
 
 struct match_body {
 	struct match match;
-	struct decoder decoder;
-	struct charset *charset;
-	struct buf decoded, text;
+	struct body_text source;
+	struct buf text;
 };
 
 struct match_body *match_body_new(const struct match_needle *needle, enum coding coding,
@@ -167,29 +166,17 @@ struct match_body *match_body_new(const struct match_needle *needle, enum coding
 {
 	struct match_body *b = xcalloc(1, sizeof *b);
 
-	if (decoder_init(&b->decoder, coding, false) != ERR_OK)
-		decoder_init(&b->decoder, CODING_BINARY, false);
-	b->charset = charset_new(charset);
-	if (!b->charset)
-		b->charset = charset_new(SPAN("utf-8"));
+	body_text_begin(&b->source, coding, charset);
 	match_begin(&b->match, needle);
 	return b;
-}
-
-/* Hands on what the decoder gave. */
-static void pass(struct match_body *b)
-{
-	charset_feed(b->charset, buf_span(&b->decoded), &b->text);
-	buf_clear(&b->decoded);
-	match_feed(&b->match, buf_span(&b->text));
-	buf_clear(&b->text);
 }
 
 bool match_body_feed(struct match_body *b, struct span raw)
 {
 	while (!b->match.found && raw.n > 0) {
-		decoder_feed(&b->decoder, span_sub(raw, 0, STEP), &b->decoded);
-		pass(b);
+		body_text_feed(&b->source, span_sub(raw, 0, STEP), &b->text);
+		match_feed(&b->match, buf_span(&b->text));
+		buf_clear(&b->text);
 		raw = span_sub(raw, STEP, raw.n);
 	}
 	return b->match.found;
@@ -197,9 +184,7 @@ bool match_body_feed(struct match_body *b, struct span raw)
 
 bool match_body_finish(struct match_body *b)
 {
-	decoder_finish(&b->decoder, &b->decoded);
-	pass(b);
-	charset_finish(b->charset, &b->text);
+	body_text_finish(&b->source, &b->text);
 	match_feed(&b->match, buf_span(&b->text));
 	buf_clear(&b->text);
 	return match_finish(&b->match);
@@ -210,9 +195,7 @@ void match_body_free(struct match_body *b)
 	if (!b)
 		return;
 	match_done(&b->match);
-	decoder_done(&b->decoder);
-	charset_free(b->charset);
-	buf_done(&b->decoded);
+	body_text_done(&b->source);
 	buf_done(&b->text);
 	xfree_secret(b, sizeof *b);
 }

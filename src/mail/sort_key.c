@@ -24,25 +24,31 @@ void sort_key_number(struct buf *key, int64_t n, bool reverse)
 	buf_put(key, span_of(b, 8));
 }
 
-/* A NUL becomes NUL FF and two end the text: the shorter of two comes first. */
+/* NULs would end the text early. Rare: each becomes NUL FF. */
+static void escape(struct buf *key, size_t from)
+{
+	struct buf plain = { 0 };
+
+	buf_put(&plain, span_sub(buf_span(key), from, key->n));
+	buf_truncate(key, from);
+	for (size_t i = 0; i < plain.n; i++) {
+		buf_putc(key, plain.p[i]);
+		if (plain.p[i] == 0)
+			buf_putc(key, (char)0xff);
+	}
+	buf_done(&plain);
+}
+
+/* Two NULs end the text: the shorter of two comes first. */
 void sort_key_text(struct buf *key, const struct comparator *c, struct span utf8,
 		   bool reverse)
 {
-	size_t start = key->n, n;
+	size_t start = key->n;
 
 	comparator_key(c, utf8, key);
-	if (memchr(key->p + start, 0, key->n - start)) {
-		struct buf plain = { 0 };
-
-		buf_put(&plain, span_sub(buf_span(key), start, key->n));
-		buf_truncate(key, start);
-		for (n = 0; n < plain.n; n++) {
-			buf_putc(key, plain.p[n]);
-			if (plain.p[n] == 0)
-				buf_putc(key, (char)0xff);
-		}
-		buf_done(&plain);
-	}
+	key->p[start]++; /* says whether it is UTF-8: not by a NUL here */
+	if (memchr(key->p + start, 0, key->n - start))
+		escape(key, start);
 	buf_put(key, span_of("\0", 2));
 	if (reverse)
 		invert(key, start);

@@ -30,11 +30,6 @@ static enum verdict read_body(struct search_run *r, int step, uint64_t at, uint6
 				  n < CHUNK ? (size_t)n : CHUNK, cmd_to(r->cmd)));
 }
 
-static enum verdict read_text(struct search_run *r)
-{
-	return read_body(r, TEXT, r->done, r->subject.summary.size - r->done);
-}
-
 /* The message in hand is answered: on with the next of the batch. */
 static enum verdict settled(struct search_run *r)
 {
@@ -44,24 +39,33 @@ static enum verdict settled(struct search_run *r)
 	return go_on(r);
 }
 
+/* The next bytes of text, unless what was found in those before decides. */
+static enum verdict read_text(struct search_run *r)
+{
+	if (search_ask(r->search, &r->subject) != ANSWER_MAYBE)
+		return settled(r);
+	if (text_next(&r->text, r->done, &r->done))
+		return read_body(r, TEXT, r->done, r->text.end - r->done);
+	text_finish(&r->text);
+	r->subject.has_text = true;
+	return settled(r);
+}
+
 static enum verdict begin_text(struct search_run *r)
 {
 	text_begin(&r->text, r->search, &r->subject.summary);
-	text_header(&r->text, r->subject.header);
+	if (r->subject.has_header)
+		text_header(&r->text, r->subject.header);
+	r->subject.has_begun = true;
 	r->done = 0;
-	if (r->subject.summary.size > 0)
-		return read_text(r);
-	r->subject.has_text = true;
-	return settled(r);
+	return read_text(r);
 }
 
 static enum verdict has_header(struct search_run *r, struct span header)
 {
 	r->subject.header = header;
 	r->subject.has_header = true;
-	if (search_ask(r->search, &r->subject) == ANSWER_MAYBE)
-		return begin_text(r);
-	return settled(r);
+	return begin_text(r);
 }
 
 /* More than the summary is needed: the header, then the text. */
@@ -69,6 +73,8 @@ static enum verdict look_inside(struct search_run *r)
 {
 	struct summary_part top;
 
+	if (!r->search->has_text_key && !r->search->n_names)
+		return begin_text(r);
 	if (r->subject.summary.header_kind == SUMMARY_HEADER_WHOLE)
 		return has_header(r, r->subject.summary.header);
 	summary_part_get(&r->subject.summary, 0, &top);
@@ -104,11 +110,7 @@ static enum verdict text_came(struct search_run *r)
 	bytes = buf_span(op_bytes(op));
 	text_feed(&r->text, r->done, bytes);
 	r->done += bytes.n;
-	if (r->done < r->subject.summary.size)
-		return read_text(r);
-	text_finish(&r->text);
-	r->subject.has_text = true;
-	return settled(r);
+	return read_text(r);
 }
 
 /* Asks with the view alone; collects those that it does not decide. */
@@ -144,32 +146,40 @@ static enum ahead_fill fill(struct ahead *ahead, struct ahead_batch *b,
 	return AHEAD_LATER;
 }
 
-/* Of the header what the keys look into; all of it when texts are looked for. */
+/* Of the header what the keys look into; all of it for TEXT. */
 static void set_want(struct search_run *r)
 {
+	const struct search *s = r->search;
+
 	r->want.what = WANT_SUMMARY;
-	if (r->search->texts || r->search->n_names)
+	if (s->has_text_key || s->n_names)
 		r->want.what |= WANT_HEADER;
-	if (r->search->texts) {
+	if (s->texts)
 		r->want.what |= WANT_PARTS;
-	} else {
-		r->want.names = r->search->names;
-		r->want.n_names = r->search->n_names;
+	if (!s->has_text_key) {
+		r->want.names = s->names;
+		r->want.n_names = s->n_names;
 	}
+	if (text_sieve_is_useful(s->sieve))
+		r->want.sieve = s->sieve;
 }
 
-/* The message in hand, with its summary. One without is passed over. */
+/* The message in hand, with what came of it. One without a summary is passed over. */
 static enum answer ask(struct search_run *r)
 {
 	const struct ahead_message *m = ahead_message(&r->ahead);
 	const struct gathered_message *c = ahead_content(&r->ahead);
 
 	r->subject = (struct subject){ .seq = m->seq, .msg = m->msg };
+	if (c && c->has_sieved && c->sieved != TEXT_MAYBE)
+		return c->sieved == TEXT_YES ? ANSWER_YES : ANSWER_NO;
 	if (!c || !c->has_summary)
 		return ANSWER_NO;
 	r->subject.summary = c->summary;
 	r->subject.has_summary = true;
 	r->subject.has_fields = c->has_fields;
+	r->subject.has_sieved = c->has_sieved;
+	r->subject.may = c->may;
 	return search_ask(r->search, &r->subject);
 }
 

@@ -14,6 +14,13 @@ static void term_drop(void *arg)
 	match_body_free(t->matcher);
 }
 
+static void sieve_drop(void *arg)
+{
+	struct search *s = arg;
+
+	text_sieve_free(s->sieve);
+}
+
 /* The text of a key in UTF-8. */
 static enum err to_utf8(struct arena *a, struct span charset, struct span text,
 			struct span *ret)
@@ -69,6 +76,12 @@ static enum err compile_text(struct search *s, struct term *t, struct span chars
 	if (t->header_name.p)
 		s->names[s->n_names++] = t->header_name;
 	rc = to_utf8(s->arena, charset, is_header ? n->u.header.text : n->u.text, &text);
+	if (rc == ERR_OK && (n->key == SEARCH_BODY || n->key == SEARCH_TEXT)) {
+		if (!s->sieve)
+			s->sieve = text_sieve_new();
+		t->sieve_term = text_sieve_term(s->sieve, text);
+	}
+	s->has_text_key |= n->key == SEARCH_TEXT;
 	if (rc == ERR_OK)
 		t->needle = match_needle_new(s->arena, s->comparator, text);
 	return rc;
@@ -111,7 +124,7 @@ static enum err compile(struct search *s, const struct search_node *n,
 	enum err rc;
 
 	t->node = n;
-	t->keyword = -1;
+	t->keyword = t->sieve_term = -1;
 	arena_defer(s->arena, term_drop, t);
 	*ret = t;
 	rc = compile_key(s, t, charset);
@@ -124,6 +137,27 @@ static enum err compile(struct search *s, const struct search_node *n,
 		end = &(*end)->next;
 	}
 	return rc;
+}
+
+/* As far as the body index can answer it: TEXT may always be in the header. */
+static void sieve_put(struct text_sieve *to, const struct term *t)
+{
+	unsigned n = 0;
+
+	for (const struct term *c = t->child; c; c = c->next, n++)
+		sieve_put(to, c);
+	switch (t->node->key) {
+	case SEARCH_AND: text_sieve_put(to, SIEVE_AND, n); break;
+	case SEARCH_OR: text_sieve_put(to, SIEVE_OR, n); break;
+	case SEARCH_NOT: text_sieve_put(to, SIEVE_NOT, 0); break;
+	case SEARCH_BODY:
+		if (t->sieve_term >= 0) {
+			text_sieve_put(to, SIEVE_TERM, (unsigned)t->sieve_term);
+			break;
+		}
+		/* fall through */
+	default: text_sieve_put(to, SIEVE_MAYBE, 0);
+	}
 }
 
 enum err search_compile(struct arena *a, struct selected *sel,
@@ -139,11 +173,15 @@ enum err search_compile(struct arena *a, struct selected *sel,
 	s->comparator = comparator;
 	s->needs = p->needs;
 	s->names = arena_array(a, SEARCH_TEXTS_MAX, sizeof *s->names);
+	arena_defer(a, sieve_drop, s);
 	if (p->charset.p && !charset_known(p->charset))
 		return ERR_NOCHARSET;
 	rc = compile(s, p->root, p->charset, &s->root);
-	if (rc == ERR_OK)
+	if (rc == ERR_OK) {
+		if (s->sieve)
+			sieve_put(s->sieve, s->root);
 		*ret = s;
+	}
 	return rc;
 }
 
@@ -186,6 +224,16 @@ static int64_t internal_day(const struct subject *m)
 static int64_t save_day(const struct subject *m)
 {
 	return m->msg.info->save_date / 86400;
+}
+
+static enum answer ask_text(const struct term *t, const struct subject *m)
+{
+	if (m->has_text || (m->has_begun && t->is_found))
+		return yes(t->is_found);
+	if (!m->has_sieved || t->sieve_term < 0 || m->may >> t->sieve_term & 1)
+		return ANSWER_MAYBE;
+	/* not in the text: is the header known? */
+	return t->node->key == SEARCH_BODY || m->has_header ? ANSWER_NO : ANSWER_MAYBE;
 }
 
 /* RFC 5032: by the internal date; a date to come is younger than anything. */
@@ -306,7 +354,7 @@ static enum answer ask(const struct search *s, const struct term *t,
 	case SEARCH_SENTON:
 	case SEARCH_SENTSINCE: return ask_sent(t, m);
 	case SEARCH_BODY:
-	case SEARCH_TEXT: return m->has_text ? yes(t->is_found) : ANSWER_MAYBE;
+	case SEARCH_TEXT: return ask_text(t, m);
 	default: return ask_field(t, m);
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "mail/match.h"
 #include "mail/summary.h"
+#include "mail/text_index.h"
 #include "server/selected.h"
 #include "wire/search.h"
 
@@ -22,9 +23,10 @@ struct term {
 	int keyword;		     /* its number, -1: the mailbox has none such */
 	bool has_id;		     /* EMAILID, THREADID: it can be one of ours */
 	uint8_t id[16];
-	bool is_found;		    /* BODY, TEXT: in the message in hand */
-	struct term *next_text;	    /* all BODY and TEXT terms */
-	struct match_body *matcher; /* of those, in the part in hand */
+	bool is_found;		     /* BODY, TEXT: in the message in hand */
+	int sieve_term;		     /* of those: in search->sieve, or -1 */
+	struct term *next_text;	     /* all BODY and TEXT terms */
+	struct match_body *matcher;  /* of those, in the part in hand */
 };
 
 /* The extensions whose keys search_ask() answers (wire/search.h). */
@@ -39,9 +41,11 @@ struct search {
 	const struct comparator *comparator; /* of texts (server/collation.h) */
 	struct term *root;
 	struct term *texts;
-	unsigned n_texts;   /* keys with a text */
-	unsigned needs;	    /* enum search_need */
-	struct span *names; /* of header fields that keys look into */
+	struct text_sieve *sieve; /* for the body index; NULL: it could tell nothing */
+	bool has_text_key;	  /* TEXT, which looks into the whole header */
+	unsigned n_texts;	  /* keys with a text */
+	unsigned needs;		  /* enum search_need */
+	struct span *names;	  /* of header fields that keys look into */
 	size_t n_names;
 };
 
@@ -50,6 +54,9 @@ struct subject {
 	uint32_t seq;
 	struct view_msg msg;
 	bool has_summary, has_header, has_text;
+	bool has_begun;	 /* the walk through its text: what was found so far counts */
+	bool has_sieved; /* the body index was asked; `may` has what may be there */
+	uint64_t may;
 	bool has_fields; /* summary.header answers for all of search->names */
 	struct summary summary;
 	struct span header; /* the whole top header, when has_header */
@@ -79,8 +86,11 @@ struct text_walk {
 	const struct summary *summary;
 	uint32_t part; /* whose body is next or in hand */
 	struct summary_part now;
+	uint64_t end; /* of the last part that is searched */
 	bool is_in_part, has_part;
 };
+/* Which bytes are next, `at` being behind those that were fed. False: no more. */
+bool text_next(const struct text_walk *w, uint64_t at, uint64_t *ret_from);
 void text_begin(struct text_walk *w, const struct search *s,
 		const struct summary *summary);
 void text_header(struct text_walk *w, struct span header); /* the whole top header */

@@ -10,14 +10,10 @@
 static void find_part(struct text_walk *w, uint32_t i)
 {
 	w->has_part = w->is_in_part = false;
-	for (; i < w->summary->n_parts; i++) {
+	for (; i < w->summary->n_parts && !w->has_part; i++) {
 		summary_part_get(w->summary, i, &w->now);
-		if (w->now.kind == PART_LEAF && span_eq(w->now.type, SPAN("TEXT")) &&
-		    w->now.body_end > w->now.body_start) {
-			w->part = i;
-			w->has_part = true;
-			return;
-		}
+		w->has_part = text_index_is_text(&w->now);
+		w->part = i;
 	}
 }
 
@@ -27,7 +23,20 @@ void text_begin(struct text_walk *w, const struct search *s,
 	*w = (struct text_walk){ .search = s, .summary = summary };
 	for (struct term *t = s->texts; t; t = t->next_text)
 		t->is_found = false;
+	for (uint32_t i = 0; i < summary->n_parts; i++) {
+		struct summary_part p;
+
+		summary_part_get(summary, i, &p);
+		if (text_index_is_text(&p) && p.body_end > w->end)
+			w->end = p.body_end;
+	}
 	find_part(w, 0);
+}
+
+bool text_next(const struct text_walk *w, uint64_t at, uint64_t *ret_from)
+{
+	*ret_from = at > w->now.body_start ? at : w->now.body_start;
+	return w->has_part;
 }
 
 /* "Name: value", decoded, is what a reader sees. */

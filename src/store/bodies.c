@@ -103,6 +103,8 @@ void body_drop(struct txn *t, struct body_id body)
 {
 	struct key k = key_body(KEY_SUMMARY, body);
 	txn_delete(t, key_span(&k));
+	k = key_body(KEY_WORDS, body);
+	txn_delete(t, key_span(&k));
 	txn_body_drop(t, body);
 }
 

@@ -29,6 +29,9 @@ static enum err keep(struct change *c, const struct incoming *in)
 {
 	struct key k = key_body(KEY_SUMMARY, incoming_body(in));
 	txn_put(c->t, key_span(&k), incoming_summary(in));
+	k = key_body(KEY_WORDS, incoming_body(in));
+	if (incoming_words(in).n > 0)
+		txn_put(c->t, key_span(&k), incoming_words(in));
 	return txn_body_keep(c->t, incoming_put(in));
 }
 

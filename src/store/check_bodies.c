@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "mail/summary.h"
+#include "mail/text_index.h"
 #include "store/check.h"
 
 static int by_body(const void *a, const void *b)
@@ -150,6 +151,22 @@ static bool kept_body(void *arg, struct body_id id)
 	return true;
 }
 
+static bool words_row(void *arg, struct span key, struct span value)
+{
+	struct bodies *b = arg;
+	struct body_id id = { { 0 } };
+	char text[33];
+	bool has_message =
+	    key_read_body(key, &id) &&
+	    (find(b, id) || (b->waits.n && bsearch(&id, b->waits.at, b->waits.n,
+						   sizeof id, by_id)));
+	if (!has_message)
+		check_say(b->c, "body %s: a body index and no message", hex(id, text));
+	else if (!text_index_is_sound(value))
+		check_say(b->c, "body %s: its body index is damaged", hex(id, text));
+	return true;
+}
+
 static void read_body(struct check *c, const struct body_use *u, struct buf *piece)
 {
 	enum err rc;
@@ -181,6 +198,8 @@ static enum err check_rows(struct bodies *b)
 		qsort(b->waits.at, b->waits.n, sizeof *b->waits.at, by_id);
 	if (rc == ERR_OK)
 		rc = check_scan(c, KEY_SUMMARY, 0, summary_row, b);
+	if (rc == ERR_OK)
+		rc = check_scan(c, KEY_WORDS, 0, words_row, b);
 	if (rc == ERR_OK)
 		rc = txn_bodies(c->t, kept_body, b);
 	if (b->drops != c->h.drops)

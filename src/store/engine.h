@@ -57,6 +57,7 @@ struct engine_config {
 #define ENGINE_READ_ONLY 1u /* `check` beside a running server; a plan that writes gets ERR_DENIED */
 #define ENGINE_REPLAY 2u    /* tests: every plan runs twice, the first run forgotten */
 #define ENGINE_REPAIR 4u    /* `check --repair`: counts anew what is held of the segments */
+#define ENGINE_NO_BODY_INDEX 8u /* bodies get no index for search, and none is asked */
 	void (*fatal)(void *arg, const char *sentence); /* a sync failed: must not return */
 	void *fatal_arg;
 	/* rocks. Free bytes of the file system below which whatever needs room gets ERR_FULL,

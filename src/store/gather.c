@@ -8,27 +8,9 @@
 #include <stdlib.h>
 
 #include "mail/header.h"
-#include "store/change.h"
+#include "store/gather.h"
 
 enum { PIECES_BYTES = 512 }; /* about what is wanted of a summary */
-
-struct item {
-	struct body_id body;
-	size_t at;	  /* in the result */
-	size_t off;	  /* of its pieces in the result's bytes */
-	bool is_missing;  /* in the rows */
-	struct buf made;  /* from the body: to be put back */
-	size_t bytes_off; /* of its bytes */
-};
-
-struct gather_op {
-	struct store_op o;
-	struct task job;
-	struct want want; /* its names are ours */
-	struct gathered got;
-	struct item *items; /* by body id */
-	size_t n;
-};
 
 /* ---- pieces of a summary ---- */
 
@@ -110,7 +92,8 @@ static enum err open_pieces(const struct gather_op *x, struct span blob,
 }
 
 /* Copies what is wanted of a summary that was opened on bytes that will go. */
-static void copy_pieces(struct gather_op *x, struct item *it, const struct summary *s)
+static void copy_pieces(struct gather_op *x, struct gather_item *it,
+			const struct summary *s)
 {
 	struct gathered_message *m = &x->got.at[it->at];
 	struct buf *to = &x->got.bytes;
@@ -166,12 +149,12 @@ static void settle_pieces(struct gather_op *x)
 
 static int by_body(const void *a, const void *b)
 {
-	const struct item *x = a, *y = b;
+	const struct gather_item *x = a, *y = b;
 
 	return memcmp(x->body.b, y->body.b, sizeof x->body.b);
 }
 
-static void take_row(struct gather_op *x, struct item *it, struct span row)
+static void take_row(struct gather_op *x, struct gather_item *it, struct span row)
 {
 	struct summary s;
 
@@ -183,10 +166,19 @@ static void take_row(struct gather_op *x, struct item *it, struct span row)
 static void row_came(void *arg, size_t i, struct span row)
 {
 	struct gather_op *x = arg;
+	struct gather_item *it = &x->items[x->asked[i]];
 
-	x->items[i].is_missing = !row.p;
+	it->is_missing = !row.p;
 	if (row.p)
-		take_row(x, &x->items[i], row);
+		take_row(x, it, row);
+}
+
+/* What the sieve has decided is not read. */
+static bool is_decided(const struct gather_op *x, const struct gather_item *it)
+{
+	const struct gathered_message *m = &x->got.at[it->at];
+
+	return m->has_sieved && m->sieved != TEXT_MAYBE;
 }
 
 static enum err rows_read(void *arg, struct txn *t)
@@ -195,12 +187,18 @@ static enum err rows_read(void *arg, struct txn *t)
 	struct arena *a = txn_arena(t);
 	struct key *key = arena_array(a, x->n, sizeof *key);
 	struct span *span = arena_array(a, x->n, sizeof *span);
+	size_t n = 0;
 
+	x->asked = arena_array(a, x->n, sizeof *x->asked);
 	for (size_t i = 0; i < x->n; i++) {
-		key[i] = key_body(KEY_SUMMARY, x->items[i].body);
-		span[i] = key_span(&key[i]);
+		if (is_decided(x, &x->items[i]))
+			continue;
+		x->asked[n] = i;
+		key[n] = key_body(KEY_SUMMARY, x->items[i].body);
+		span[n] = key_span(&key[n]);
+		n++;
 	}
-	return txn_get_many(t, span, x->n, row_came, x);
+	return n ? txn_get_many(t, span, n, row_came, x) : ERR_OK;
 }
 
 /* ---- summaries that are not there ---- */
@@ -233,7 +231,7 @@ static bool make_missing(struct gather_op *x)
 	bool is_any = false;
 
 	for (size_t i = 0; i < x->n; i++) {
-		struct item *it = &x->items[i];
+		struct gather_item *it = &x->items[i];
 		struct summary s;
 
 		if (!it->is_missing ||
@@ -246,20 +244,29 @@ static bool make_missing(struct gather_op *x)
 	return is_any;
 }
 
-/* Those that were made are put back, unless the body went meanwhile. */
+static void put_back(struct change *c, enum key_kind kind, struct body_id body,
+		     const struct buf *row)
+{
+	struct key k = key_body(kind, body);
+
+	if (row->n > 0)
+		txn_put(c->t, key_span(&k), buf_span(row));
+}
+
+/* What was made is put back, unless the body went meanwhile. */
 static enum err put_back_plan(struct store_op *o, struct change *c)
 {
 	struct gather_op *x = (struct gather_op *)(void *)o;
 
 	for (size_t i = 0; i < x->n; i++) {
-		const struct item *it = &x->items[i];
+		const struct gather_item *it = &x->items[i];
 		struct buf byte = { 0 };
 
-		if (it->made.n > 0 && engine_body_read(o->store->engine, o->account->id,
-						       it->body, 0, 1, &byte) == ERR_OK) {
-			struct key k = key_body(KEY_SUMMARY, it->body);
-
-			txn_put(c->t, key_span(&k), buf_span(&it->made));
+		if (it->made.n + it->words.n > 0 &&
+		    engine_body_read(o->store->engine, o->account->id, it->body, 0, 1,
+				     &byte) == ERR_OK) {
+			put_back(c, KEY_SUMMARY, it->body, &it->made);
+			put_back(c, KEY_WORDS, it->body, &it->words);
 		}
 		buf_done(&byte);
 	}
@@ -299,10 +306,12 @@ static void gather(struct task *t)
 	bool is_any_made = false;
 
 	buf_room(&x->got.bytes, x->want.bytes + x->n * PIECES_BYTES);
-	if (x->want.what & WANT_SUMMARY)
+	if (x->want.sieve && !(x->o.store->flags & ENGINE_NO_BODY_INDEX))
+		rc = gather_sieve(x, &is_any_made);
+	if (rc == ERR_OK && (x->want.what & WANT_SUMMARY))
 		rc = engine_read_now(x->o.store->engine, x->o.account->id, rows_read, x);
 	if (rc == ERR_OK)
-		is_any_made = make_missing(x);
+		is_any_made |= make_missing(x);
 	if (rc == ERR_OK && (x->want.what & WANT_BYTES))
 		read_bodies(x);
 	settle_pieces(x);
@@ -324,9 +333,12 @@ static void gather_free(struct store_op *o)
 {
 	struct gather_op *x = (struct gather_op *)(void *)o;
 
-	for (size_t i = 0; i < x->n; i++)
+	for (size_t i = 0; i < x->n; i++) {
 		buf_done(&x->items[i].made);
+		buf_done(&x->items[i].words);
+	}
 	free(x->items);
+	text_sieve_free((struct text_sieve *)x->want.sieve);
 	for (size_t i = 0; i < x->want.n_names; i++)
 		free((char *)x->want.names[i].p);
 	free((struct span *)x->want.names);
@@ -339,6 +351,7 @@ static void want_copy(struct want *to, const struct want *from)
 
 	*to = *from;
 	to->names = names;
+	to->sieve = text_sieve_copy(from->sieve);
 	for (size_t i = 0; i < from->n_names; i++) {
 		char *p = xmalloc(from->names[i].n);
 
@@ -361,7 +374,7 @@ struct op *messages_gather(struct account *a, const struct body_id *ids, size_t 
 	x->items = xcalloc(n, sizeof *x->items);
 	x->got.at = xcalloc(n, sizeof *x->got.at);
 	for (size_t i = 0; i < n; i++) {
-		x->items[i] = (struct item){ .body = ids[i], .at = i };
+		x->items[i] = (struct gather_item){ .body = ids[i], .at = i };
 		is_sorted = is_sorted &&
 			    (i == 0 || by_body(&x->items[i - 1], &x->items[i]) < 0);
 	}

@@ -9,6 +9,7 @@
 
 #include "mail/header.h"
 #include "mail/summary.h"
+#include "mail/text_index.h"
 
 struct incoming {
 	struct account *account; /* a reference */
@@ -32,7 +33,7 @@ struct incoming {
 	struct body_put *put;
 	struct body_id body;
 	struct summary_scanner *scanner;
-	struct buf summary;
+	struct buf summary, words;
 	uint8_t thread_id[16];
 	bool is_finished;
 	enum err rc;
@@ -55,6 +56,7 @@ static void destroy(struct incoming *in)
 		engine_body_end(in->put);
 	summary_scanner_free(in->scanner);
 	buf_done(&in->summary);
+	buf_done(&in->words);
 	buf_done(&in->tail);
 	buf_done(&in->piece);
 	account_unref(in->account);
@@ -184,12 +186,24 @@ void incoming_when_idle(struct incoming *in, void (*ready)(void *arg), void *arg
 	in->ready_arg = arg;
 }
 
+/* Of a message that is all there. */
+static void make_words(struct incoming *in, struct span message)
+{
+	struct summary s;
+	if (summary_open(buf_span(&in->summary), &s) != ERR_OK)
+		return;
+	struct text_index *x = text_index_new();
+	text_index_message(x, &s, message, &in->words);
+	text_index_free(x);
+}
+
 enum err incoming_finish(struct incoming *in)
 {
 	if (in->is_finished)
 		return in->rc;
 	in->is_finished = true;
-	struct span rest = buf_span(&in->tail);
+	struct span rest = buf_span(&in->tail), all = rest;
+	bool is_whole = !in->put; /* no piece of it has gone before */
 	do {
 		write_piece(in, span_sub(rest, 0, BODY_PIECE));
 		rest = span_sub(rest, BODY_PIECE, rest.n);
@@ -198,6 +212,8 @@ enum err incoming_finish(struct incoming *in)
 		return in->rc;
 	summary_scanner_finish(in->scanner, &in->summary);
 	thread_id_of(buf_span(&in->summary), in->body, in->thread_id);
+	if (is_whole && !(in->account->store->flags & ENGINE_NO_BODY_INDEX))
+		make_words(in, all);
 	buf_done(&in->tail);
 	return ERR_OK;
 }
@@ -215,6 +231,11 @@ struct body_id incoming_body(const struct incoming *in)
 struct span incoming_summary(const struct incoming *in)
 {
 	return buf_span(&in->summary);
+}
+
+struct span incoming_words(const struct incoming *in)
+{
+	return buf_span(&in->words);
 }
 
 const uint8_t *incoming_thread_id(const struct incoming *in)

@@ -15,6 +15,9 @@ enum err incoming_finish(struct incoming *in);
 struct body_put *incoming_put(const struct incoming *in);
 struct body_id incoming_body(const struct incoming *in);
 struct span incoming_summary(const struct incoming *in);
+/* The index of its text; empty when it was too large to be looked at as a whole, or bodies
+ * get none. */
+struct span incoming_words(const struct incoming *in);
 const uint8_t *incoming_thread_id(const struct incoming *in); /* 16 bytes */
 
 /* THREADID: of the first message that the header refers to, or of the message itself; the

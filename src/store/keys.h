@@ -23,6 +23,7 @@ enum key_kind {
 	KEY_HOLDERS = 'r',  /* body: how many rows hold it, when more than one */
 	KEY_ATTR = 't',	    /* the same, of the kinds that are read when asked for */
 	KEY_VANISHED = 'v', /* mailbox, modseq: UIDs expunged then */
+	KEY_WORDS = 'w',    /* body: the index of its text (mail/text_index.h) */
 	KEY_DOOMED = 'x',   /* mailbox: deleted, its rows are being swept */
 };
 

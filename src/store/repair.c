@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "mail/summary.h"
+#include "mail/text_index.h"
 #include "store/change.h"
 #include "store/check.h"
 
@@ -329,6 +330,17 @@ static bool summary_row(void *arg, struct span key, struct span value)
 	return true;
 }
 
+static bool words_row(void *arg, struct span key, struct span value)
+{
+	struct repair *r = arg;
+	struct body_id id;
+	if (key_read_body(key, &id) && text_index_is_sound(value))
+		return true;
+	txn_delete(r->change->t, key);
+	mended(r, "a damaged body index is removed; it is made anew when it is wanted");
+	return true;
+}
+
 static enum err scan(struct repair *r, enum key_kind kind,
 		     bool (*row)(void *, struct span, struct span))
 {
@@ -407,6 +419,8 @@ static enum err repair_plan(struct store_op *o, struct change *c)
 		rc = scan(&r, KEY_SUMMARY, summary_row);
 	if (rc == ERR_OK && r.rc == ERR_OK)
 		rc = txn_bodies(c->t, kept_body, &r);
+	if (rc == ERR_OK)
+		rc = scan(&r, KEY_WORDS, words_row);
 	if (rc == ERR_OK)
 		repair_header(&r);
 	free(r.at);

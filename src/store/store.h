@@ -15,6 +15,7 @@
 
 #include "base/numset.h"
 #include "mail/summary.h"
+#include "mail/text_index.h"
 #include "store/engine.h"
 #include "store/view.h"
 
@@ -245,8 +246,14 @@ struct want {
 	size_t n_names;
 	bool is_not;
 	size_t bytes; /* WANT_BYTES: of all of them, to make room at once; 0: not known */
+	/* Asked of each body's index first, unless bodies have none: only messages that it
+	 * leaves undecided are read. NULL: no sieve. */
+	const struct text_sieve *sieve;
 };
 struct gathered_message {
+	bool has_sieved;	 /* the sieve was asked: */
+	enum text_answer sieved; /* what it said */
+	uint64_t may;		 /* which of its terms may be there */
 	/* False: unreadable. What is not wanted of a summary is empty in it. */
 	bool has_summary;
 	/* With want.names: summary.header is what header_filter() gives. False: the summary

@@ -170,7 +170,7 @@ static bool repair(struct check *c, struct executor *workers)
 	struct store *store = NULL;
 	uint64_t mended = 0;
 	struct engine_config e = site_engine(c->config, workers);
-	e.flags = ENGINE_REPAIR;
+	e.flags |= ENGINE_REPAIR;
 	enum err rc = store_open(&e, &store, &why);
 	if (rc == ERR_OK) {
 		rc = store_repair(store, say_mended, NULL, &mended);

@@ -376,6 +376,7 @@ static void take_paths(struct config *c, const struct raw_config *raw)
 	c->tls_minimum = t && t->minimum && *t->minimum ? "1.3" : "1.2";
 	c->store_engine = s && s->engine && *s->engine ? "mem" : "rocks";
 	c->store_directory = path_of(c, s ? s->directory : NULL, "store");
+	c->has_body_index = !s || !s->body_index || *s->body_index;
 	c->users = path_of(c, raw->users, "users");
 	c->refuse_8bit_headers = raw->legacy_8bit && *raw->legacy_8bit;
 	c->comment = arena_strdup(c->arena, raw->comment ? raw->comment : "");

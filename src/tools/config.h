@@ -22,6 +22,7 @@ struct config {
 	const char *tls_minimum;	       /* "1.2" or "1.3" */
 	const char *store_engine;	       /* "rocks" or "mem" */
 	const char *store_directory;
+	bool has_body_index;
 	uint64_t disk_reserve;
 	uint64_t quota[QUOTA_RESOURCES]; /* store/quota.h; 0: none */
 	const char *comment, *admin; /* of the server, for METADATA; "": none */

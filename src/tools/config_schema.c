@@ -95,6 +95,7 @@ static const cyaml_schema_field_t tls_fields[] = {
 static const cyaml_schema_field_t store_fields[] = {
 	WORD_PTR("engine", struct raw_store, engine, engine_words),
 	TEXT("directory", OPT, struct raw_store, directory),
+	WORD_PTR("body-index", struct raw_store, body_index, yes_no_words),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t log_fields[] = {

@@ -37,6 +37,7 @@ struct raw_certificate {
 
 struct raw_store {
 	int *engine; /* 0 rocks, 1 mem */
+	int *body_index;
 	char *directory;
 };
 

@@ -95,8 +95,9 @@ void config_text(const struct config_wish *w, struct buf *out)
 	put_comment(
 	    out, "",
 	    "Where mail is kept. engine: rocks (on disk), or mem (for tests: all\n"
-	    "mail is lost when the server ends).");
-	buf_puts(out, "store:\n  engine: rocks\n  directory: store\n\n");
+	    "mail is lost when the server ends). body-index: what SEARCH BODY and TEXT\n"
+	    "look at first; some 15 bytes for 100 of text. false: they read all text.");
+	buf_puts(out, "store:\n  engine: rocks\n  directory: store\n  body-index: true\n\n");
 	put_comment(out, "", "The user table; `mailstile user` changes it.");
 	buf_puts(out, "users: users\n\n");
 	put_comment(

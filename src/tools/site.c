@@ -39,6 +39,7 @@ struct engine_config site_engine(const struct config *c, struct executor *worker
 		.kind = c->store_engine,
 		.dir = c->store_directory,
 		.workers = workers,
+		.flags = c->has_body_index ? 0 : ENGINE_NO_BODY_INDEX,
 		.reserve_bytes = c->disk_reserve,
 	};
 }
