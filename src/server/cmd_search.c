@@ -2,6 +2,7 @@
  * SEARCH and UID SEARCH (RFC 9051 section 6.4.4, RFC 3501; ESEARCH of RFC 4731, saved
  * results of RFC 5182; keys of RFC 5032). search_run.h has the walk.
  */
+#include "server/context.h"
 #include "server/reply.h"
 #include "server/search_found.h"
 #include "server/search_run.h"
@@ -50,6 +51,7 @@ static enum verdict all_done(struct cmd *cmd)
 		reply_search(cmd, &numbers);
 	else
 		esearch_reply(cmd, p, &found);
+	context_keep(cmd, p, &st->run.hits);
 	numset_done(&numbers);
 	return reply_done(cmd);
 }
@@ -78,6 +80,9 @@ static enum verdict parse(struct cmd *cmd)
 		return reply_bad(cmd, "After ENABLE UTF8=ACCEPT no charset is named.");
 	if (st->program.other_returns.n)
 		return reply_bad(cmd, "That RETURN option is not known here.");
+	if (context_is_taken(cmd, &st->program))
+		return reply_bad(cmd, "That tag is in use by a search that is kept up "
+				      "to date.");
 	st->run.sel = cmd->session->selected;
 	st->run.program = &st->program;
 	st->run.step = RUN;

@@ -7,6 +7,7 @@
 
 #include "mail/sort_key.h"
 #include "server/collation.h"
+#include "server/context.h"
 #include "server/reply.h"
 #include "server/search_found.h"
 #include "server/search_hits.h"
@@ -176,6 +177,7 @@ static enum verdict all_done(struct cmd *cmd)
 		esearch_reply(cmd, &st->program, &found);
 	else
 		reply_sort(cmd, found.list, st->n);
+	context_keep(cmd, &st->program, NULL);
 	free(uids);
 	free(numbers);
 	return reply_done(cmd);
@@ -235,6 +237,9 @@ static enum verdict parse(struct cmd *cmd)
 		return reply_syntax(cmd);
 	if (st->program.other_returns.n)
 		return reply_bad(cmd, "That RETURN option is not known here.");
+	if (context_is_taken(cmd, &st->program))
+		return reply_bad(cmd, "That tag is in use by a search that is kept up "
+				      "to date.");
 	st->comparator = collation_of(cmd->session);
 	st->run.sel = cmd->session->selected;
 	st->run.program = &st->program;

@@ -185,6 +185,44 @@ enum err search_compile(struct arena *a, struct selected *sel,
 	return rc;
 }
 
+static void fix(struct search *s, struct term *t)
+{
+	enum search_key key = t->node->key;
+
+	for (struct term *c = t->child; c; c = c->next)
+		fix(s, c);
+	if (key != SEARCH_SEQUENCE && key != SEARCH_UID)
+		return;
+	if (t->node->u.set.saved) {
+		numset_copy(&t->numbers, &s->selected->saved);
+		t->set = &t->numbers;
+	} else if (key == SEARCH_SEQUENCE) {
+		selected_resolve(s->selected, &t->node->u.set, false, &t->numbers);
+		t->is_fixed = true;
+	}
+}
+
+void search_fix_numbers(struct search *s)
+{
+	fix(s, s->root);
+}
+
+static void refresh(struct search *s, struct term *t)
+{
+	enum search_key key = t->node->key;
+
+	for (struct term *c = t->child; c; c = c->next)
+		refresh(s, c);
+	if (key == SEARCH_KEYWORD || key == SEARCH_UNKEYWORD)
+		t->keyword = view_find_keyword(s->selected->told, t->node->u.text);
+}
+
+void search_refresh(struct search *s)
+{
+	s->now = clock_wall_s();
+	refresh(s, s->root);
+}
+
 /* ---- asking ---- */
 
 static enum answer yes(bool b)
@@ -271,7 +309,7 @@ static enum answer ask_sent(const struct term *t, const struct subject *m)
 static enum answer ask_set(const struct term *t, const struct subject *m)
 {
 	/* "$" holds UIDs, whichever key it stands in */
-	bool uid = t->node->key == SEARCH_UID || t->node->u.set.saved;
+	bool uid = t->node->key == SEARCH_UID || t->node->u.set.saved || t->is_fixed;
 
 	return yes(numset_has(t->set, uid ? m->msg.uid : m->seq));
 }

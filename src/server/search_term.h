@@ -20,6 +20,7 @@ struct term {
 	struct span header_name;     /* of keys that look into one field */
 	struct numset numbers;	     /* of sets, as written: ranges may reach further */
 	const struct numset *set;    /* those, or what "$" holds */
+	bool is_fixed;		     /* search_fix_numbers(): they are UIDs */
 	int keyword;		     /* its number, -1: the mailbox has none such */
 	bool has_id;		     /* EMAILID, THREADID: it can be one of ours */
 	uint8_t id[16];
@@ -71,6 +72,10 @@ struct subject {
 enum err search_compile(struct arena *a, struct selected *sel,
 			const struct comparator *comparator,
 			const struct search_program *p, struct search **ret);
+/* For a search that is asked again later: message numbers and "$" become the UIDs that
+ * they stand for now (RFC 5267 section 4.3); then, each time, keywords that are new. */
+void search_fix_numbers(struct search *s);
+void search_refresh(struct search *s);
 enum answer search_ask(const struct search *s, const struct subject *m);
 
 /* Whether flags alone decide: a message is found when its flags are `value` in the bits

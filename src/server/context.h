@@ -1,0 +1,21 @@
+/*
+ * Contexts (RFC 5267): searches whose client is told what is added to the result and what
+ * leaves it, while the mailbox stays selected. ext_context.c.
+ */
+#ifndef SERVER_CONTEXT_H
+#define SERVER_CONTEXT_H
+
+#include "server/command.h"
+#include "wire/search.h"
+
+/* Whether the tag of this command, which asks for UPDATE, is taken already: BAD. */
+bool context_is_taken(struct cmd *cmd, const struct search_program *p);
+/*
+ * With UPDATE keeps the search, `hits` being what it found (UIDs), or says NOUPDATE;
+ * NULL: the order of a SORT, which is not kept. Without UPDATE nothing. Behind the
+ * response.
+ */
+void context_keep(struct cmd *cmd, const struct search_program *p,
+		  const struct numset *hits);
+
+#endif
