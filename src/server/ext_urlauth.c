@@ -16,8 +16,9 @@ extern const struct extension ext_urlauth;
 
 enum { PARSE, KEYS, MADE };
 
-#define ALGORITHM "01" /* HMAC-SHA-256: the first two digits of a token (section 2.4.1)  \
-			*/
+#define ALGORITHM                                                                        \
+	"01" /* HMAC-SHA-256: the first two digits of a token (section 2.4.1)            \
+	      */
 
 /* ---- keys ---- */
 
@@ -309,8 +310,8 @@ static void hear(void *arg, const struct attr_key *key, uint64_t modseq)
 {
 	struct heard *h = arg;
 
-	h->is_new |= key->kind == ATTR_URL_KEY && key->mailbox == h->mailbox &&
-		     modseq != h->told->own &&
+	h->is_new |= key->kind == ATTR_URL_KEY && key->mailbox &&
+		     key->mailbox == h->mailbox && modseq != h->told->own &&
 		     span_eq(key->user, auth_account(&h->cmd->session->who));
 }
 
@@ -319,14 +320,18 @@ static void tell(struct cmd *cmd)
 	struct session *s = cmd->session;
 	const struct selected *sel = s->selected;
 	struct heard h = { .cmd = cmd };
+	uint64_t newest;
 
 	if (!s->account)
 		return;
 	h.told = session_slot(s, &ext_urlauth);
-	if (sel && sel->place.account == s->account)
+	newest = account_attr_changes(s->account, h.told->since, NULL, NULL);
+	if (h.told->has_begun && newest > h.told->since && sel &&
+	    sel->place.account == s->account) {
 		h.mailbox = mailbox_number(s->account, sel->place.path);
-	h.told->since = account_attr_changes(
-	    s->account, h.told->since, h.told->has_begun && h.mailbox ? hear : NULL, &h);
+		newest = account_attr_changes(s->account, h.told->since, hear, &h);
+	}
+	h.told->since = newest;
 	h.told->has_begun = true;
 	if (h.is_new)
 		untagged_ok(cmd, "URLMECH INTERNAL", "The key is a new one.");
