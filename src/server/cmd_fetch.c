@@ -8,6 +8,7 @@
 #include "server/reply.h"
 #include "server/selected.h"
 #include "wire/date.h"
+#include "wire/search.h"
 
 enum { MESSAGES_A_TURN = 4096 };
 
@@ -245,8 +246,46 @@ static enum verdict seen_set(struct cmd *cmd)
 	return go_on(cmd);
 }
 
+/* False: BAD is set. */
+static bool read_modifiers(struct cmd *cmd, struct partial_range *ret_partial)
+{
+	const struct fetch_state *st = cmd->state;
+	const struct wire_params *m = &st->args.modifiers;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct cursor c = cursor_on(&cmd->cur, m->v[i].value);
+
+		if (!cmd->uid || ret_partial->a ||
+		    !span_ieq(m->v[i].name, SPAN("PARTIAL"))) {
+			reply_bad(cmd, "That FETCH modifier is not known here.");
+			return false;
+		}
+		if (!cursor_partial_range(&c, ret_partial) || !cursor_rest_empty(&c)) {
+			reply_bad(cmd, "PARTIAL needs a range like 1:100 or -1:-100.");
+			return false;
+		}
+	}
+	return true;
+}
+
+/* RFC 9394 section 3.3: of the messages that are there, some from either end. */
+static void cut_partial(struct numset *uids, const struct partial_range *range)
+{
+	struct numset part = { 0 };
+	uint64_t from, n;
+	uint32_t lo = 0, hi = 0;
+
+	partial_range_resolve(range, numset_count(uids), &from, &n);
+	if (n > 0 && numset_select(uids, from, &lo) &&
+	    numset_select(uids, from + n - 1, &hi))
+		numset_add_range(&part, lo, hi);
+	numset_intersect(uids, &part);
+	numset_done(&part);
+}
+
 static enum verdict parse(struct cmd *cmd)
 {
+	struct partial_range partial = { 0 };
 	struct fetch_state *st = ARENA_NEW(cmd->arena, struct fetch_state);
 	struct selected *sel = cmd->session->selected;
 	struct seqset set;
@@ -259,10 +298,12 @@ static enum verdict parse(struct cmd *cmd)
 	if (!cursor_fetch_args(&cmd->cur, FETCH_SERVED, &st->args) ||
 	    !cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	if (st->args.modifiers.n)
-		return reply_bad(cmd, "No FETCH modifier is known here.");
+	if (!read_modifiers(cmd, &partial))
+		return CMD_DONE;
 	if (selected_resolve(sel, &set, cmd->uid, &st->uids) != ERR_OK)
 		return reply_bad(cmd, "There is no message of that number.");
+	if (partial.a)
+		cut_partial(&st->uids, &partial);
 	st->it = numset_iter(&st->uids);
 	fetch_want(st);
 	ahead_begin(&st->ahead, cmd, FETCH_NEXT, fetch_fill, cmd, sel->place.account);

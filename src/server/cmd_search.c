@@ -124,3 +124,10 @@ const struct extension ext_within = {
 	.capability = "WITHIN",
 	.states = IN_LOGGED_IN,
 };
+const struct extension ext_partial = {
+	.name = "PARTIAL",
+	.rfc = "RFC 9394",
+	.about = "some of the results of a search or UID FETCH",
+	.capability = "PARTIAL",
+	.states = IN_LOGGED_IN,
+};
