@@ -27,6 +27,7 @@ struct store {
 	struct executor *workers;
 	unsigned flags; /* ENGINE_READ_ONLY */
 	uint64_t quota[QUOTA_RESOURCES]; /* for accounts without limits of their own */
+	uint32_t expunge_history; /* rows KEY_VANISHED of a mailbox */
 
 	pthread_mutex_t lock;  /* guards the rest */
 	pthread_cond_t quiet;  /* n_background became 0 */

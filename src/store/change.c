@@ -127,6 +127,7 @@ struct merge {
 	struct box *b;
 	struct numset all;
 	uint64_t modseq; /* of the last row merged */
+	uint64_t floor;	 /* up to here all is forgotten already; 0: nothing is */
 	size_t left, n;
 	enum err rc;
 };
@@ -134,15 +135,35 @@ struct merge {
 static bool merge_row(void *arg, struct span key, struct span value)
 {
 	struct merge *m = arg;
+	size_t before = m->all.n;
+	uint64_t modseq;
 	if (m->left == 0)
 		return false;
+	m->rc = key_read_vanished(key, &modseq) ? vanished_read(value, &m->all)
+						: ERR_CORRUPT;
+	if (m->rc == ERR_OK && before == 0 && m->all.n == 0) {
+		m->floor = modseq;
+		return true;
+	}
 	m->left--;
 	m->n++;
-	m->rc = key_read_vanished(key, &m->modseq) ? vanished_read(value, &m->all)
-						   : ERR_CORRUPT;
+	m->modseq = modseq;
 	if (m->rc == ERR_OK)
 		txn_delete(m->b->c->t, key);
 	return m->rc == ERR_OK;
+}
+
+/* Rows that have become too many: only that there were some is kept, as a row without
+ * UIDs. */
+static void forget_merged(struct merge *m)
+{
+	struct key floor = key_vanished(m->b->number, m->floor);
+	if (m->floor) {
+		txn_delete(m->b->c->t, key_span(&floor));
+		m->b->h.vanished_rows--;
+	}
+	numset_done(&m->all);
+	m->all = (struct numset){ 0 };
 }
 
 /*
@@ -151,12 +172,15 @@ static bool merge_row(void *arg, struct span key, struct span value)
  */
 static enum err vanished_merge(struct box *b)
 {
-	struct merge m = { .b = b, .left = STORE_VANISHED_ROWS / 2 };
+	size_t most = b->c->op->store->expunge_history;
+	struct merge m = { .b = b, .left = most / 2 };
 	struct key lo = key_of_mailbox(KEY_VANISHED, b->number), hi = key_after(&lo);
 	enum err rc = txn_scan(b->c->t, key_span(&lo), key_span(&hi), merge_row, &m);
 	if (rc == ERR_OK)
 		rc = m.rc;
 	if (rc == ERR_OK && m.n > 0) {
+		if (m.all.n > most * STORE_VANISHED_WIDE)
+			forget_merged(&m);
 		struct key k = key_vanished(b->number, m.modseq);
 		txn_put(b->c->t, key_span(&k), vanished_write(b->c->t, &m.all));
 		b->h.vanished_rows -= (uint32_t)m.n - 1;
@@ -169,7 +193,7 @@ static enum err write_vanished(struct box *b)
 {
 	if (b->vanished.n == 0)
 		return ERR_OK;
-	if (b->h.vanished_rows >= STORE_VANISHED_ROWS) {
+	if (b->h.vanished_rows >= b->c->op->store->expunge_history) {
 		enum err rc = vanished_merge(b);
 		if (rc != ERR_OK)
 			return rc;

@@ -13,6 +13,7 @@ struct flag_op {
 	enum flag_change how;
 	struct flags flags;
 	uint64_t unchangedsince;
+	struct view *known; /* a reference, or NULL */
 };
 
 /* ---- flags as asked for ---- */
@@ -120,6 +121,20 @@ static enum err change_one(struct work *w, struct chunk_edit *e, uint32_t slot)
 	return box_set_flags(w->b, e, slot, now);
 }
 
+/* Whether the flags asked for are as the client knows them: then it is no conflict. */
+static bool is_as_known(struct work *w, const struct chunk_edit *e, uint32_t slot)
+{
+	const struct flag_op *x = w->x;
+	uint32_t seq = x->known && x->how != FLAGS_SET
+			   ? view_seq(x->known, e->index * CHUNK_UIDS + slot)
+			   : 0;
+	if (!seq || resolve(w) != ERR_OK || w->bits.n_overflow > 0)
+		return false;
+	struct view_msg m = view_get(x->known, seq);
+	return m.modseq <= x->unchangedsince &&
+	       !((m.flags ^ e->at[slot].flags) & w->bits.word);
+}
+
 static enum err flag_plan(struct store_op *o, struct change *c)
 {
 	struct flag_op *x = (struct flag_op *)(void *)o;
@@ -137,7 +152,8 @@ static enum err flag_plan(struct store_op *o, struct change *c)
 		rc = box_edit(w.b, chunk->index, &e);
 		for (uint32_t s = mask_next(slots, 0); s < CHUNK_UIDS && rc == ERR_OK;
 		     s = mask_next(slots, s + 1)) {
-			if (e->at[s].modseq > x->unchangedsince)
+			if (e->at[s].modseq > x->unchangedsince &&
+			    !is_as_known(&w, e, s))
 				numset_add(&o->modified, chunk->index * CHUNK_UIDS + s);
 			else
 				rc = change_one(&w, e, s);
@@ -151,6 +167,7 @@ static void flag_free(struct store_op *o)
 {
 	struct flag_op *x = (struct flag_op *)(void *)o;
 	numset_done(&x->uids);
+	view_unref(x->known);
 	flags_done(&x->flags);
 }
 
@@ -158,12 +175,21 @@ struct op *messages_flag(struct mailbox *m, const struct numset *uids,
 			 enum flag_change how, const struct flag_names *flags,
 			 uint64_t unchangedsince, struct op_to to)
 {
+	return messages_flag_known(m, uids, how, flags, unchangedsince, NULL, to);
+}
+
+struct op *messages_flag_known(struct mailbox *m, const struct numset *uids,
+			       enum flag_change how, const struct flag_names *flags,
+			       uint64_t unchangedsince, struct view *known,
+			       struct op_to to)
+{
 	struct flag_op *x = op_new(sizeof *x, m->account->store, m->account, to);
 	x->o.mailbox = mailbox_ref(m);
 	x->o.plan = flag_plan;
 	x->o.free_more = flag_free;
 	x->how = how;
 	x->unchangedsince = unchangedsince;
+	x->known = known ? view_ref(known) : NULL;
 	numset_copy(&x->uids, uids);
 	flags_copy(&x->flags, flags);
 	return op_start(&x->o);

@@ -17,7 +17,7 @@ static bool vanished_row(void *arg, struct span key, struct span value)
 	struct numset s = { 0 };
 	uint64_t modseq;
 	if (!key_read_vanished(key, &modseq) || vanished_read(value, &s) != ERR_OK ||
-	    s.n == 0 || modseq > x->v->h.modseq || numset_max(&s) >= x->v->h.uidnext)
+	    (s.n == 0 && x->rows > 0) || modseq > x->v->h.modseq || numset_max(&s) >= x->v->h.uidnext)
 		x->is_bad = true;
 	struct uid_walk w = uid_walk(x->v, &s);
 	const struct chunk *chunk;

@@ -63,6 +63,9 @@ struct engine_config {
 	/* rocks. Free bytes of the file system below which whatever needs room gets ERR_FULL,
 	 * while deletes and flags go on; 0: no such limit. */
 	uint64_t reserve_bytes;
+	/* Expunges of a mailbox that are remembered each with its own MODSEQ (RFC 7162
+	 * section 5.3); 0 is the usual, STORE_VANISHED_ROWS. */
+	uint32_t expunge_history;
 	/* rocks, for tests; 0 is the usual: where a segment ends, how often the
 	 * collector and other idle work has a turn, how long it rests between passes. */
 	uint32_t segment_bytes;

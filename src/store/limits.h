@@ -9,6 +9,9 @@
 #define STORE_KEYWORD_BYTES  255    /* of one keyword */
 #define STORE_KEYWORDS_FLAGS 56	    /* keywords that fit into the flags word */
 #define STORE_VANISHED_ROWS  512    /* of a mailbox, before the older half is merged */
+#define STORE_VANISHED_LEAST 4	    /* the least that can be set */
+#define STORE_VANISHED_WIDE  8	    /* ranges a row may have, times those rows: then it is
+				     * forgotten what they were */
 #define STORE_INCOMING_KEPT  16384  /* bytes of a complete message kept in memory */
 #define STORE_IDLE_ACCOUNTS  4096   /* kept in memory after their last session */
 #define STORE_KEPT_MAILBOXES 1024   /* whose views stay in memory after their last session */

@@ -126,7 +126,7 @@ static bool count_vanished(void *arg, struct span key, struct span value)
 	struct numset s = { 0 };
 	uint64_t modseq;
 	if (!key_read_vanished(key, &modseq) || vanished_read(value, &s) != ERR_OK ||
-	    s.n == 0 || modseq > x->h.modseq || numset_max(&s) >= x->h.uidnext)
+	    (s.n == 0 && v->n > 0) || modseq > x->h.modseq || numset_max(&s) >= x->h.uidnext)
 		v->is_bad = true;
 	numset_intersect(&s, &x->present);
 	v->is_bad = v->is_bad || s.n > 0;

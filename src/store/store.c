@@ -16,6 +16,10 @@ enum err store_open(const struct engine_config *c, struct store **ret,
 	s->flags = c->flags;
 	for (unsigned r = 0; r < QUOTA_RESOURCES; r++)
 		s->quota[r] = QUOTA_NONE;
+	s->expunge_history = c->expunge_history ? c->expunge_history
+						: STORE_VANISHED_ROWS;
+	if (s->expunge_history < STORE_VANISHED_LEAST)
+		s->expunge_history = STORE_VANISHED_LEAST;
 	s->idle_last = &s->idle_first;
 	s->kept.last = &s->kept.first;
 	pthread_mutex_init(&s->lock, NULL);

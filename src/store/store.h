@@ -153,8 +153,23 @@ struct flag_names {
  */
 struct op *messages_flag(struct mailbox *m, const struct numset *uids, enum flag_change how,
 			 const struct flag_names *flags, uint64_t unchangedsince, struct op_to to);
+/*
+ * The same for a client that was told `known`: FLAGS_ADD and FLAGS_REMOVE do not fail for a
+ * message that others have changed since, as long as the flags asked for are as the client
+ * knows them (RFC 7162 section 3.1.12).
+ */
+struct op *messages_flag_known(struct mailbox *m, const struct numset *uids, enum flag_change how,
+			       const struct flag_names *flags, uint64_t unchangedsince,
+			       struct view *known, struct op_to to);
 /* In done of messages_flag: UIDs that failed UNCHANGEDSINCE; owned by the op. */
 const struct numset *op_modified(struct op *op);
+
+/*
+ * What was expunged since a modseq (RFC 7162 section 3.2.6). In done: op_source_uids; it may
+ * name more than what is gone, never less, so whoever tells it leaves out what is there.
+ * History that is forgotten (engine.h, expunge_history) gives all UIDs.
+ */
+struct op *mailbox_expunged(struct mailbox *m, uint64_t since, struct op_to to);
 
 /* EXPUNGE: \Deleted messages, among `uids` if not NULL. In done: op_source_uids = what went. */
 struct op *messages_expunge(struct mailbox *m, const struct numset *uids, struct op_to to);

@@ -346,6 +346,19 @@ void view_numbers(const struct view *v, const struct numset *uids, struct numset
 		uint32_t hi = number_before(v, (uint64_t)uids->r[i].hi + 1, &at);
 		if (lo < hi)
 			numset_add_range(seqs, lo + 1, hi);
+void view_changed_since(const struct view *v, uint64_t since, const struct numset *uids,
+			struct numset *to)
+{
+	for (uint32_t i = 0; i < v->n_chunks; i++) {
+		const struct chunk *c = v->chunk[i];
+		uint32_t slot = mask_next(c->mask, 0);
+		if (c->modseq <= since)
+			continue;
+		for (uint32_t k = 0; k < c->n; k++, slot = mask_next(c->mask, slot + 1)) {
+			uint32_t uid = c->index * CHUNK_UIDS + slot;
+			if (c->at[k].modseq > since && (!uids || numset_has(uids, uid)))
+				numset_add(to, uid);
+		}
 	}
 }
 

@@ -66,6 +66,10 @@ struct span view_keyword(const struct view *v, size_t k); /* lives as long as th
 bool view_has_keyword(const struct view *v, uint32_t seq, size_t k);
 int view_find_keyword(const struct view *v, struct span name); /* ASCII case-insensitive; -1 */
 
+/* Adds the UIDs of messages whose modseq is above `since`, among `uids` if not NULL. */
+void view_changed_since(const struct view *v, uint64_t since, const struct numset *uids,
+			struct numset *to);
+
 /*
  * What happened from `old` to `new` (same mailbox). `expunged` gets the
  * sequence numbers and UIDs *in old*, ascending; `changed` gets sequence

@@ -26,6 +26,7 @@ struct config {
 	uint64_t disk_reserve;
 	uint64_t quota[QUOTA_RESOURCES]; /* store/quota.h; 0: none */
 	const char *comment, *admin; /* of the server, for METADATA; "": none */
+	uint32_t expunge_history;
 	const char *users; /* path of the user table */
 	struct policy_rule *rule;
 	size_t n_rules;

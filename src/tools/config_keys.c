@@ -98,6 +98,10 @@ static const struct number_key keys[] = {
 	  "that arrives are refused for the time being, while EXPUNGE, MOVE and STORE go "
 	  "on.\n"
 	  "0: none." },
+	{ SECTION_LIMITS, "expunge-history", 4, 65536, 512, 1, AT(expunge_history),
+	  "Expunges of a mailbox that QRESYNC tells apart. Older ones are told together, "
+	  "and in\n"
+	  "the end as everything that is not there any more." },
 
 	QUOTA(
 	    "storage-kibibytes", 9007199254740991, 0, quota[QUOTA_STORAGE],

@@ -41,5 +41,6 @@ struct engine_config site_engine(const struct config *c, struct executor *worker
 		.workers = workers,
 		.flags = c->has_body_index ? 0 : ENGINE_NO_BODY_INDEX,
 		.reserve_bytes = c->disk_reserve,
+		.expunge_history = c->expunge_history,
 	};
 }

@@ -455,6 +455,63 @@ static void vanished_rows_are_merged_and_bounded(void **state)
 	mailbox_unref(m);
 }
 
+static void expect_expunged(struct mailbox *m, uint64_t since, const char *want)
+{
+	struct done d = { 0 };
+	mailbox_expunged(m, since, done_to(&site.loop, &d));
+	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
+	expect_uids(&d.source, want);
+	done_clear(&d);
+}
+
+static uint64_t modseq_of(struct mailbox *m)
+{
+	struct view *v = mailbox_view_now(m);
+	uint64_t modseq = view_modseq(v);
+	view_unref(v);
+	return modseq;
+}
+
+static void what_was_expunged_since_a_modseq(void **state)
+{
+	do_append_many(&site, a, "INBOX", 20);
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	uint64_t start = modseq_of(m);
+	expunge_uids(m, "3,5:7");
+	uint64_t middle = modseq_of(m);
+	expunge_uids(m, "4");
+	expect_expunged(m, start, "3:7");
+	expect_expunged(m, middle, "4");
+	expect_expunged(m, modseq_of(m), "");
+	expect_expunged(m, 1, "3:7");
+	mailbox_unref(m);
+}
+
+/* RFC 7162 section 5.3: more may be named than what went, never less */
+static void expunged_beyond_the_history(void **state)
+{
+	account_unref(a);
+	site_close(&site);
+	site.expunge_history = 4;
+	site_open(&site);
+	a = site_account(&site, "alice");
+	do_append_many(&site, a, "INBOX", 200);
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	uint64_t start = modseq_of(m), late = 0;
+	for (unsigned i = 0; i < 80; i++) {
+		char uid[16];
+		snprintf(uid, sizeof uid, "%u", 2 * i + 1);
+		expunge_uids(m, uid);
+		late = i == 78 ? modseq_of(m) : late;
+	}
+	expect_expunged(m, late, "159");
+	expect_expunged(m, start, "1:4294967294");
+	struct view *v = mailbox_view_now(m);
+	assert_true(v->h.vanished_rows <= 4);
+	view_unref(v);
+	mailbox_unref(m);
+}
+
 int main(int argc, char **argv)
 {
 	site_args(argc, argv);
@@ -477,6 +534,8 @@ int main(int argc, char **argv)
 		T(a_deleted_mailbox_is_not_kept),
 		T(keywords_overflow_the_flags_word),
 		T(vanished_rows_are_merged_and_bounded),
+		T(what_was_expunged_since_a_modseq),
+		T(expunged_beyond_the_history),
 	};
 	const struct CMUnitTest lasting[] = {
 		T(what_a_crash_left_is_swept_at_the_next_open),

@@ -251,6 +251,65 @@ static void unchangedsince_passes_over_newer_messages(void **state)
 	account_unref(a);
 }
 
+/* RFC 7162 section 3.1.12 */
+static void unchangedsince_forgives_what_others_did_to_other_flags(void **state)
+{
+	struct account *a = site_account(&site, "alice");
+	do_append_many(&site, a, "INBOX", 3);
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	struct view *known = mailbox_view_now(m);
+	uint64_t since = view_modseq(known);
+	assert_int_equal(do_flag(&site, m, "1:2", FLAGS_ADD, FLAG_FLAGGED, NULL), ERR_OK);
+	assert_int_equal(do_flag(&site, m, "3", FLAGS_ADD, FLAG_SEEN, NULL), ERR_OK);
+	struct done d = { 0 };
+	struct flag_names f = { .system = FLAG_SEEN };
+	struct numset all = uids_of("1:3");
+	messages_flag_known(m, &all, FLAGS_ADD, &f, since, known, done_to(&site.loop, &d));
+	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
+	expect_uids(&d.modified, "3");
+	done_clear(&d);
+	/* Not when the client speaks of an earlier state than it was told, nor for all flags */
+	messages_flag_known(m, &all, FLAGS_ADD, &f, since - 3, known,
+			    done_to(&site.loop, &d));
+	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
+	expect_uids(&d.modified, "1:3");
+	done_clear(&d);
+	messages_flag_known(m, &all, FLAGS_SET, &f, since, known, done_to(&site.loop, &d));
+	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
+	expect_uids(&d.modified, "1:3");
+	done_clear(&d);
+	numset_done(&all);
+	view_unref(known);
+	mailbox_unref(m);
+	account_unref(a);
+}
+
+static void changed_since_names_what_is_newer(void **state)
+{
+	struct account *a = site_account(&site, "alice");
+	do_append_many(&site, a, "INBOX", 600);
+	struct mailbox *m = do_open(&site, a, "INBOX");
+	struct view *v = mailbox_view_now(m);
+	uint64_t since = view_modseq(v);
+	view_unref(v);
+	assert_int_equal(do_flag(&site, m, "2,299:301,600", FLAGS_ADD, FLAG_FLAGGED, NULL),
+			 ERR_OK);
+	v = mailbox_view_now(m);
+	struct numset got = { 0 }, some = uids_of("300:999");
+	view_changed_since(v, since, NULL, &got);
+	expect_uids(&got, "2,299:301,600");
+	numset_done(&got);
+	view_changed_since(v, since, &some, &got);
+	expect_uids(&got, "300:301,600");
+	numset_done(&got);
+	view_changed_since(v, view_modseq(v), NULL, &got);
+	assert_int_equal(got.n, 0);
+	numset_done(&some);
+	view_unref(v);
+	mailbox_unref(m);
+	account_unref(a);
+}
+
 static void expunge_takes_the_deleted_ones_and_records_them(void **state)
 {
 	struct account *a = site_account(&site, "alice");
@@ -435,6 +494,8 @@ int main(int argc, char **argv)
 		T(an_aborted_message_leaves_nothing),
 		T(flags_change_and_a_change_of_nothing_writes_nothing),
 		T(unchangedsince_passes_over_newer_messages),
+		T(unchangedsince_forgives_what_others_did_to_other_flags),
+		T(changed_since_names_what_is_newer),
 		T(expunge_takes_the_deleted_ones_and_records_them),
 		T(copy_pairs_uids_and_shares_bodies),
 		T(a_delivery_to_two_mailboxes_shares_its_body),

@@ -91,6 +91,7 @@ void site_open(struct site *s)
 				   .dir = s->dir,
 				   .workers = workers_executor(s->workers),
 				   .flags = s->flags,
+				   .expunge_history = s->expunge_history,
 				   .fatal = fatal };
 	if (store_open(&c, &s->store, &why) != ERR_OK)
 		fail_msg("%.*s", (int)why.n, buf_span(&why).p);

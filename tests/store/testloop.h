@@ -34,6 +34,7 @@ void testloop_drain(struct testloop *l);
 struct site {
 	const char *kind;
 	unsigned flags;
+	uint32_t expunge_history; /* 0: the usual */
 	char dir[64];
 	struct workers *workers;
 	struct store *store;
