@@ -135,6 +135,24 @@ void numset_add_set(struct numset *s, const struct numset *o)
 	*s = sum;
 }
 
+void numset_remove_set(struct numset *s, const struct numset *o)
+{
+	struct numset rest = { 0 };
+	uint64_t next = 0;
+
+	if (o->n == 0)
+		return;
+	for (size_t i = 0; i < o->n; i++) {
+		if (o->r[i].lo > next)
+			numset_add_range(&rest, (uint32_t)next, o->r[i].lo - 1);
+		next = (uint64_t)o->r[i].hi + 1;
+	}
+	if (next <= UINT32_MAX)
+		numset_add_range(&rest, (uint32_t)next, UINT32_MAX);
+	numset_intersect(s, &rest);
+	numset_done(&rest);
+}
+
 void numset_intersect(struct numset *s, const struct numset *o)
 {
 	if (s == o)

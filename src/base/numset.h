@@ -18,6 +18,7 @@ void numset_done(struct numset *s);
 void numset_add(struct numset *s, uint32_t v);      /* O(1) when ascending */
 void numset_add_range(struct numset *s, uint32_t lo, uint32_t hi); /* any order of ends */
 void numset_remove_range(struct numset *s, uint32_t lo, uint32_t hi);
+void numset_remove_set(struct numset *s, const struct numset *o); /* in one pass */
 void numset_add_set(struct numset *s, const struct numset *o);
 void numset_intersect(struct numset *s, const struct numset *o);
 void numset_copy(struct numset *to, const struct numset *from); /* `to` is replaced */

@@ -357,7 +357,7 @@ static const struct command commands[] = {
 	{ 0 },
 };
 static const struct command replace_commands[] = {
-	{ "REPLACE", IN_SELECTED, CMD_STREAM | CMD_STREAM_SECOND | CMD_UID, run_replace,
+	{ "REPLACE", IN_SELECTED, CMD_STREAM | CMD_STREAM_SECOND | CMD_UID | CMD_NUMBERS, run_replace,
 	  feed },
 	{ 0 },
 };

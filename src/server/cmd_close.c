@@ -1,6 +1,8 @@
 /* CHECK, CLOSE, UNSELECT, EXPUNGE (RFC 9051 sections 6.4.1 to 6.4.3; RFC 3501 CHECK; RFC
  * 4315 UID EXPUNGE). */
+#include "server/condstore.h"
 #include "server/reply.h"
+#include "server/report.h"
 #include "server/selected.h"
 
 enum { PARSE, ANSWER };
@@ -42,6 +44,18 @@ static enum verdict run_close(struct cmd *cmd)
 	return reply_done(cmd);
 }
 
+/* The report comes first: the code stands for all that it tells (RFC 7162 3.2.7, 3.2.9). */
+static enum verdict expunged(struct cmd *cmd)
+{
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	report(cmd);
+	cmd->no_report = true;
+	if (!(cmd->session->enabled & ENABLED_QRESYNC) || !op_source_uids(cmd->op)->n)
+		return reply_done(cmd);
+	return reply_done_code(cmd, condstore_highest(cmd));
+}
+
 static enum verdict run_expunge(struct cmd *cmd)
 {
 	struct selected *sel = cmd->session->selected;
@@ -49,7 +63,7 @@ static enum verdict run_expunge(struct cmd *cmd)
 	struct op *op;
 
 	if (cmd->step == ANSWER)
-		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : reply_done(cmd);
+		return expunged(cmd);
 	if (cmd->uid) {
 		struct seqset set;
 

@@ -1,9 +1,11 @@
 /* COPY and MOVE with their UID forms (RFC 9051 sections 6.4.7, 6.4.8; RFC 6851; COPYUID
  * of RFC 4315). */
+#include "server/condstore.h"
 #include "server/mailbox_name.h"
 #include "server/place.h"
 #include "server/quota.h"
 #include "server/reply.h"
+#include "server/report.h"
 #include "server/selected.h"
 
 enum { PARSE, ANSWER };
@@ -42,7 +44,12 @@ static enum verdict answer(struct cmd *cmd, bool move)
 	/* RFC 6851 section 4.3: COPYUID goes out before the EXPUNGE responses. */
 	if (code)
 		untagged_ok(cmd, code, "Moved.");
-	return reply_done(cmd);
+	if (!code || !(cmd->session->enabled & ENABLED_QRESYNC))
+		return reply_done(cmd);
+	/* As for EXPUNGE (RFC 7162 section 3.2.7). */
+	report(cmd);
+	cmd->no_report = true;
+	return reply_done_code(cmd, condstore_highest(cmd));
 }
 
 static enum verdict run(struct cmd *cmd, bool move)
@@ -86,8 +93,8 @@ static enum verdict run_move(struct cmd *cmd)
 }
 
 static const struct command commands[] = {
-	{ "COPY", IN_SELECTED, CMD_UID, run_copy },
-	{ "MOVE", IN_SELECTED, CMD_UID, run_move },
+	{ "COPY", IN_SELECTED, CMD_UID | CMD_NUMBERS, run_copy },
+	{ "MOVE", IN_SELECTED, CMD_UID | CMD_NUMBERS, run_move },
 	{ 0 },
 };
 const struct extension cmd_copy = {

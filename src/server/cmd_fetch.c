@@ -19,6 +19,7 @@ static void state_done(void *arg)
 	numset_done(&st->uids);
 	numset_done(&st->newly_seen);
 	numset_done(&st->downgraded);
+	numset_done(&st->modifiers.resync.uids);
 	fetch_content_done(st);
 	buf_done(&st->line);
 }
@@ -44,6 +45,7 @@ static void simple_item(struct cmd *cmd, const struct fetch_item *item)
 	switch (item->kind) {
 	case FETCH_UID: buf_put_u64(&st->line, m->msg.uid); break;
 	case FETCH_FLAGS: selected_flags(cmd, &m->msg, &st->line); break;
+	case FETCH_MODSEQ: condstore_put(cmd, m->msg.modseq, &st->line); break;
 	case FETCH_INTERNALDATE:
 		emit_date_time(&st->line, (struct wire_time){ m->msg.info->internal_date,
 							      m->msg.info->zone_min });
@@ -64,7 +66,31 @@ static void line_begin(struct buf *line)
 	line->off = line->n = 0;
 }
 
-/* UID FETCH names the UID, and flags that the command has changed are told with it. */
+static void add_item(struct cmd *cmd, enum fetch_kind kind)
+{
+	struct fetch_state *st = cmd->state;
+
+	if (!(st->args.kinds & kind))
+		simple_item(cmd, &(struct fetch_item){ .kind = kind });
+}
+
+/* UID FETCH names the UID, and flags that the command has changed are told with it (RFC 7162
+ * section 3.2.4: with UID and MODSEQ, for who knows of them). */
+static void add_unasked(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	bool is_new = st->newly_seen.n &&
+		      numset_has(&st->newly_seen, st->message->msg.uid);
+	bool is_aware = session_condstore(cmd->session);
+
+	if ((cmd->uid || (is_new && is_aware)) && !session_is_uidonly(cmd->session))
+		add_item(cmd, FETCH_UID);
+	if (is_new)
+		add_item(cmd, FETCH_FLAGS);
+	if (is_new && is_aware)
+		add_item(cmd, FETCH_MODSEQ);
+}
+
 static void begin_message(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
@@ -78,11 +104,7 @@ static void begin_message(struct cmd *cmd)
 	st->is_first = true;
 	st->is_out = false;
 	st->item = 0;
-	if (cmd->uid && !(st->args.kinds & FETCH_UID))
-		simple_item(cmd, &(struct fetch_item){ .kind = FETCH_UID });
-	if (st->newly_seen.n && numset_has(&st->newly_seen, st->message->msg.uid) &&
-	    !(st->args.kinds & FETCH_FLAGS))
-		simple_item(cmd, &(struct fetch_item){ .kind = FETCH_FLAGS });
+	add_unasked(cmd);
 }
 
 static void end_message(struct cmd *cmd)
@@ -237,7 +259,10 @@ static enum verdict seen_set(struct cmd *cmd)
 		numset_copy(&st->newly_seen, &(struct numset){ 0 });
 		return go_on(cmd);
 	}
-	st->silent = (struct report_silent){ &st->newly_seen, FLAGS_ADD, &st->seen_flag };
+	st->silent = (struct report_silent){ .uids = &st->newly_seen,
+					     .how = FLAGS_ADD,
+					     .flags = &st->seen_flag,
+					     .is_fetch = true };
 	cmd->silent = &st->silent;
 	cmd->may_expunge = false;
 	report(cmd);
@@ -246,49 +271,37 @@ static enum verdict seen_set(struct cmd *cmd)
 	return go_on(cmd);
 }
 
-/* False: BAD is set. */
-static bool read_modifiers(struct cmd *cmd, struct partial_range *ret_partial)
+/* The history has been looked into, if it was to be. */
+static enum verdict begin(struct cmd *cmd)
 {
-	const struct fetch_state *st = cmd->state;
-	const struct wire_params *m = &st->args.modifiers;
+	struct fetch_state *st = cmd->state;
 
-	for (size_t i = 0; i < m->n; i++) {
-		struct cursor c = cursor_on(&cmd->cur, m->v[i].value);
-
-		if (!cmd->uid || ret_partial->a ||
-		    !span_ieq(m->v[i].name, SPAN("PARTIAL"))) {
-			reply_bad(cmd, "That FETCH modifier is not known here.");
-			return false;
-		}
-		if (!cursor_partial_range(&c, ret_partial) || !cursor_rest_empty(&c)) {
-			reply_bad(cmd, "PARTIAL needs a range like 1:100 or -1:-100.");
-			return false;
-		}
-	}
-	return true;
+	fetch_modifiers_apply(cmd);
+	st->it = numset_iter(&st->uids);
+	fetch_want(st);
+	ahead_begin(&st->ahead, cmd, FETCH_NEXT, fetch_fill, cmd,
+		    cmd->session->selected->place.account);
+	if (st->args.sets_seen && !cmd->session->selected->read_only)
+		return mark_seen(cmd);
+	return go_on(cmd);
 }
 
-/* RFC 9394 section 3.3: of the messages that are there, some from either end. */
-static void cut_partial(struct numset *uids, const struct partial_range *range)
+static enum verdict looked(struct cmd *cmd)
 {
-	struct numset part = { 0 };
-	uint64_t from, n;
-	uint32_t lo = 0, hi = 0;
+	struct fetch_state *st = cmd->state;
 
-	partial_range_resolve(range, numset_count(uids), &from, &n);
-	if (n > 0 && numset_select(uids, from, &lo) &&
-	    numset_select(uids, from + n - 1, &hi))
-		numset_add_range(&part, lo, hi);
-	numset_intersect(uids, &part);
-	numset_done(&part);
+	if (cmd->op->rc != ERR_OK)
+		return reply_err(cmd, cmd->op->rc);
+	resync_vanished(cmd, &st->modifiers.resync);
+	return begin(cmd);
 }
 
 static enum verdict parse(struct cmd *cmd)
 {
-	struct partial_range partial = { 0 };
 	struct fetch_state *st = ARENA_NEW(cmd->arena, struct fetch_state);
 	struct selected *sel = cmd->session->selected;
 	struct seqset set;
+	struct op *look;
 
 	cmd->state = st;
 	arena_defer(cmd->arena, state_done, st);
@@ -298,22 +311,19 @@ static enum verdict parse(struct cmd *cmd)
 	if (!cursor_fetch_args(&cmd->cur, FETCH_SERVED, &st->args) ||
 	    !cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	if (!read_modifiers(cmd, &partial))
-		return CMD_DONE;
 	if (selected_resolve(sel, &set, cmd->uid, &st->uids) != ERR_OK)
 		return reply_bad(cmd, "There is no message of that number.");
-	if (partial.a)
-		cut_partial(&st->uids, &partial);
-	st->it = numset_iter(&st->uids);
-	fetch_want(st);
-	ahead_begin(&st->ahead, cmd, FETCH_NEXT, fetch_fill, cmd, sel->place.account);
-	return st->args.sets_seen && !sel->read_only ? mark_seen(cmd) : go_on(cmd);
+	if (!fetch_modifiers_read(cmd))
+		return CMD_DONE;
+	look = fetch_modifiers_look(cmd, &set);
+	return look ? cmd_wait(cmd, FETCH_LOOKED, look) : begin(cmd);
 }
 
 static enum verdict run(struct cmd *cmd)
 {
 	switch ((enum fetch_step)cmd->step) {
 	case FETCH_PARSE: return parse(cmd);
+	case FETCH_LOOKED: return looked(cmd);
 	case FETCH_SEEN: return seen_set(cmd);
 	case FETCH_CHUNK_CAME: return chunk_came(cmd);
 	case FETCH_ITEMS: return items_go_on(cmd);
@@ -323,7 +333,7 @@ static enum verdict run(struct cmd *cmd)
 }
 
 static const struct command commands[] = {
-	{ "FETCH", IN_SELECTED, CMD_UID | CMD_NO_EXPUNGE, run },
+	{ "FETCH", IN_SELECTED, CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
 	{ 0 },
 };
 const struct extension cmd_fetch = {

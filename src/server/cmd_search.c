@@ -22,7 +22,8 @@ static void print_hits(struct cmd *cmd, const struct numset *uids, struct numset
 		view_numbers(cmd->session->selected->view, uids, ret);
 }
 
-static void reply_search(struct cmd *cmd, const struct numset *found)
+/* `modseq`: the highest of them, when MODSEQ was asked for (RFC 7162 section 3.1.6). */
+static void reply_search(struct cmd *cmd, const struct numset *found, uint64_t modseq)
 {
 	struct numset_iter it = numset_iter(found);
 	struct buf *out = cmd_out(cmd);
@@ -33,6 +34,8 @@ static void reply_search(struct cmd *cmd, const struct numset *found)
 		buf_putc(out, ' ');
 		buf_put_u64(out, n);
 	}
+	if (modseq)
+		buf_printf(out, " (MODSEQ %llu)", (unsigned long long)modseq);
 	buf_puts(out, "\r\n");
 }
 
@@ -46,9 +49,10 @@ static enum verdict all_done(struct cmd *cmd)
 	print_hits(cmd, &st->run.hits, &numbers);
 	uids = found_of_set(&st->run.hits);
 	found = found_of_set(&numbers);
+	found.modseq = found_modseq(cmd, p, &uids);
 	found_save(cmd, p, &uids);
 	if (!p->has_return && !session_is_rev2(cmd->session))
-		reply_search(cmd, &numbers);
+		reply_search(cmd, &numbers, found.modseq);
 	else
 		esearch_reply(cmd, p, &found);
 	context_keep(cmd, p, &st->run.hits);
@@ -99,7 +103,7 @@ static enum verdict run(struct cmd *cmd)
 }
 
 static const struct command commands[] = {
-	{ "SEARCH", IN_SELECTED, CMD_UID | CMD_NO_EXPUNGE, run },
+	{ "SEARCH", IN_SELECTED, CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
 	{ 0 },
 };
 const struct extension cmd_search = {

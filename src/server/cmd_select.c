@@ -1,4 +1,5 @@
 /* SELECT and EXAMINE (RFC 9051 sections 6.3.2, 6.3.3; RFC 3501 for UNSEEN and RECENT). */
+#include "server/condstore.h"
 #include "server/list_line.h"
 #include "server/mailbox_name.h"
 #include "server/object_id.h"
@@ -87,7 +88,7 @@ static enum verdict params(struct cmd *cmd)
 			continue;
 		cmd->step = PARAMS;
 		v = g->param->selected(cmd, g->state);
-		if (v != CMD_DONE)
+		if (v != CMD_DONE || cmd->tagged_kind != TAGGED_NONE)
 			return v;
 	}
 	return st->read_only ? reply_ok(cmd, "READ-ONLY", "EXAMINE completed.")
@@ -107,7 +108,7 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 	if (!session_is_rev2(s)) {
 		claim_recent(sel);
 		untagged(cmd, "%u RECENT", (unsigned)numset_count(&sel->recent));
-		if (view_first_unseen(sel->view))
+		if (view_first_unseen(sel->view) && !session_is_uidonly(s))
 			untagged(cmd, "OK [UNSEEN %u] First message without \\Seen.",
 				 view_first_unseen(sel->view));
 	}
@@ -116,6 +117,8 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 	id = object_id_mailbox(cmd->arena, view_mailbox_id(sel->view));
 	untagged(cmd, "OK [MAILBOXID (%.*s)] Its identifier.", (int)id.n, id.p);
 	untagged_ok(cmd, "URLMECH INTERNAL", "How URLs of it are authorized.");
+	if (session_condstore(s))
+		untagged_ok(cmd, condstore_highest(cmd), "Highest modification sequence.");
 	if (session_is_rev2(s))
 		list_line_selected(cmd, &st->place);
 	return params(cmd);

@@ -146,7 +146,7 @@ static int compare(const void *a, const void *b, void *keys)
 
 /* ---- the reply ---- */
 
-static void reply_sort(struct cmd *cmd, const uint32_t *v, size_t n)
+static void reply_sort(struct cmd *cmd, const uint32_t *v, size_t n, uint64_t modseq)
 {
 	struct buf *out = cmd_out(cmd);
 
@@ -155,6 +155,9 @@ static void reply_sort(struct cmd *cmd, const uint32_t *v, size_t n)
 		buf_putc(out, ' ');
 		buf_put_u64(out, v[i]);
 	}
+	/* RFC 7162 section 3.1.9 */
+	if (modseq)
+		buf_printf(out, " (MODSEQ %llu)", (unsigned long long)modseq);
 	buf_puts(out, "\r\n");
 }
 
@@ -173,10 +176,11 @@ static enum verdict all_done(struct cmd *cmd)
 		numbers[i] = st->v[i].seq;
 	}
 	found_save(cmd, &st->program, &saved);
+	found.modseq = found_modseq(cmd, &st->program, &saved);
 	if (st->program.has_return)
 		esearch_reply(cmd, &st->program, &found);
 	else
-		reply_sort(cmd, found.list, st->n);
+		reply_sort(cmd, found.list, st->n, found.modseq);
 	context_keep(cmd, &st->program, NULL);
 	free(uids);
 	free(numbers);
@@ -259,7 +263,7 @@ static enum verdict run(struct cmd *cmd)
 }
 
 static const struct command commands[] = {
-	{ "SORT", IN_SELECTED, CMD_UID | CMD_NO_EXPUNGE, run },
+	{ "SORT", IN_SELECTED, CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
 	{ 0 },
 };
 const struct extension cmd_sort = {

@@ -1,5 +1,6 @@
 /* STATUS (RFC 9051 section 6.3.11; RFC 3501; STATUS=SIZE of RFC 8438). */
 #include "server/append_limit.h"
+#include "server/condstore.h"
 #include "server/mailbox_name.h"
 #include "server/place.h"
 #include "server/object_id.h"
@@ -75,6 +76,8 @@ static enum verdict run(struct cmd *cmd)
 	st->items = cursor_status_items(&cmd->cur, STATUS_SERVED);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
+	if (st->items & STATUS_HIGHESTMODSEQ)
+		condstore_enable(cmd);
 	if (!place_find(cmd, path, RIGHT_R, &st->place))
 		return cmd->verdict;
 	names = account_names_now(st->place.account);

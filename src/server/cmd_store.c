@@ -1,4 +1,5 @@
-/* STORE and UID STORE (RFC 9051 section 6.4.6). */
+/* STORE and UID STORE (RFC 9051 section 6.4.6), UNCHANGEDSINCE (RFC 7162 section 3.1.3). */
+#include "server/condstore.h"
 #include "server/reply.h"
 #include "server/report.h"
 #include "server/selected.h"
@@ -12,6 +13,9 @@ struct store_state {
 	struct flag_names flags;
 	enum flag_change how;
 	struct report_silent silent;
+	bool is_conditional;
+	uint64_t unchangedsince;
+	struct numset modified;
 };
 
 static const enum flag_change flag_changes[] = {
@@ -22,7 +26,30 @@ static const enum flag_change flag_changes[] = {
 
 static void state_done(void *arg)
 {
-	numset_done(&((struct store_state *)arg)->uids);
+	struct store_state *st = arg;
+
+	numset_done(&st->uids);
+	numset_done(&st->modified);
+}
+
+/* "MODIFIED 7,9": numbers, or of UID STORE UIDs; NULL when none failed. */
+static const char *modified_code(struct cmd *cmd)
+{
+	struct store_state *st = cmd->state;
+	struct numset seqs = { 0 };
+	struct buf b = { 0 };
+	const char *code;
+
+	if (!st->modified.n)
+		return NULL;
+	if (!cmd->uid)
+		view_numbers(cmd->session->selected->view, &st->modified, &seqs);
+	buf_puts(&b, "MODIFIED ");
+	numset_print(cmd->uid ? &st->modified : &seqs, &b);
+	code = arena_printf(cmd->arena, "%.*s", (int)b.n, b.p + b.off);
+	buf_done(&b);
+	numset_done(&seqs);
+	return code;
 }
 
 /*
@@ -35,12 +62,42 @@ static enum verdict answer(struct cmd *cmd)
 
 	if (cmd->op->rc != ERR_OK)
 		return reply_err(cmd, cmd->op->rc);
-	st->silent = (struct report_silent){ &st->uids, st->how, &st->flags };
-	if (st->args.silent)
-		cmd->silent = &st->silent;
-	else
+	st->silent = (struct report_silent){ .uids = &st->uids,
+					     .how = st->how,
+					     .flags = &st->flags,
+					     .is_answered = st->is_conditional };
+	if (st->is_conditional)
+		numset_copy(&st->modified, op_modified(cmd->op));
+	if (!st->args.silent) {
 		cmd->mark = &st->uids;
-	return reply_done(cmd);
+	} else {
+		numset_remove_set(&st->uids, &st->modified);
+		cmd->silent = &st->silent;
+		/* So that the client need not ask why they failed (Example 10). */
+		cmd->mark = &st->modified;
+	}
+	return reply_done_code(cmd, modified_code(cmd));
+}
+
+/* False: the reply is set. */
+static bool read_modifiers(struct cmd *cmd)
+{
+	struct store_state *st = cmd->state;
+	const struct wire_params *p = &st->args.modifiers;
+
+	st->unchangedsince = UINT64_MAX;
+	if (p->n == 0)
+		return true;
+	if (p->n > 1 || !span_ieq(p->v[0].name, SPAN("UNCHANGEDSINCE"))) {
+		reply_bad(cmd, "UNCHANGEDSINCE is the only STORE modifier known here, once.");
+		return false;
+	}
+	if (!condstore_value(cmd, p->v[0].value, &st->unchangedsince)) {
+		reply_bad(cmd, "UNCHANGEDSINCE wants a modification sequence.");
+		return false;
+	}
+	st->is_conditional = true;
+	return true;
 }
 
 static enum verdict run(struct cmd *cmd)
@@ -57,22 +114,24 @@ static enum verdict run(struct cmd *cmd)
 	cursor_sequence_set(&cmd->cur, &set);
 	if (!cursor_store_args(&cmd->cur, &st->args) || !cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	if (st->args.modifiers.n)
-		return reply_bad(cmd, "No STORE modifier is known here.");
+	if (!read_modifiers(cmd))
+		return CMD_DONE;
 	if (sel->read_only)
 		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
 	if (selected_resolve(sel, &set, cmd->uid, &st->uids) != ERR_OK)
 		return reply_bad(cmd, "There is no message of that number.");
+	if (st->is_conditional)
+		condstore_enable(cmd);
 	st->flags = (struct flag_names){ st->args.flags.system, st->args.flags.keywords,
 					 st->args.flags.n_keywords };
 	st->how = flag_changes[st->args.how];
 	return cmd_wait(cmd, ANSWER,
-			messages_flag(sel->mailbox, &st->uids, st->how, &st->flags,
-				      UINT64_MAX, cmd_to(cmd)));
+			messages_flag_known(sel->mailbox, &st->uids, st->how, &st->flags,
+					    st->unchangedsince, sel->told, cmd_to(cmd)));
 }
 
 static const struct command commands[] = {
-	{ "STORE", IN_SELECTED, CMD_UID | CMD_NO_EXPUNGE, run },
+	{ "STORE", IN_SELECTED, CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
 	{ 0 },
 };
 const struct extension cmd_store = {

@@ -56,6 +56,7 @@ enum {
 	CMD_UID = 4,	    /* exists as UID x too; cmd->uid tells */
 	CMD_STREAM = 8,     /* takes literals as they come (APPEND) */
 	CMD_STREAM_SECOND = 16, /* but the second argument, a mailbox, may be one (REPLACE) */
+	CMD_NUMBERS = 32,   /* takes message numbers, but for UID x: BAD under UIDONLY */
 };
 
 struct command {
@@ -92,6 +93,7 @@ struct cmd {
 	enum tagged { TAGGED_NONE, TAGGED_OK, TAGGED_NO, TAGGED_BAD } tagged_kind;
 	const struct numset *mark;	    /* report.h: told in any case */
 	const struct report_silent *silent; /* report.h: the client's own wish */
+	bool told_modseq;		    /* a response named a MODSEQ (condstore.h) */
 	bool may_expunge;		    /* EXPUNGE may be reported now */
 	bool no_report;
 };

@@ -68,6 +68,12 @@ static void look_up(struct cmd *cmd)
 		refuse(cmd, "That command is not known here.");
 	else if (!(cmd->def->states & cmd->session->state))
 		refuse(cmd, wrong_state(cmd->def, cmd->session->state));
+	else if ((cmd->def->flags & CMD_NUMBERS) && !cmd->uid &&
+		 session_is_uidonly(cmd->session)) {
+		cmd->def = &nothing;
+		reply_bad_code(cmd, "UIDREQUIRED",
+			       "After ENABLE UIDONLY use the UID form of the command.");
+	}
 }
 
 static void tagged_done(void *arg)

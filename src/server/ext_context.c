@@ -92,7 +92,7 @@ static void refuse(struct cmd *cmd, const char *text)
 void context_keep(struct cmd *cmd, const struct search_program *p,
 		  const struct numset *hits)
 {
-	const unsigned view = SEARCH_NEED_VIEW | SEARCH_NEED_SAVED | SEARCH_NEED_MODSEQ;
+	const unsigned view = SEARCH_NEED_VIEW | SEARCH_NEED_NUMBERS | SEARCH_NEED_SAVED | SEARCH_NEED_MODSEQ;
 	struct selected *sel = cmd->session->selected;
 	struct contexts *cs;
 	struct context *x;

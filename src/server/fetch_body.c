@@ -16,7 +16,7 @@ bool fetch_is_content(const struct fetch_item *item)
 {
 	return !(item->kind &
 		 (FETCH_FLAGS | FETCH_UID | FETCH_INTERNALDATE | FETCH_RFC822_SIZE |
-		  FETCH_SAVEDATE | FETCH_EMAILID | FETCH_THREADID));
+		  FETCH_MODSEQ | FETCH_SAVEDATE | FETCH_EMAILID | FETCH_THREADID));
 }
 
 static void content_reset(struct fetch_state *st)

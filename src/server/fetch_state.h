@@ -5,8 +5,10 @@
 #include "mail/section.h"
 #include "server/ahead.h"
 #include "server/command.h"
+#include "server/condstore.h"
 #include "server/report.h"
 #include "wire/fetch.h"
+#include "wire/search.h"
 
 enum {
 	FETCH_SMALL = 64 << 10, /* messages up to this are read as a whole, ahead */
@@ -15,10 +17,11 @@ enum {
 
 /* Items that are answered (wire/fetch.h). */
 #define FETCH_SERVED                                                                     \
-	(FETCH_BASE | FETCH_SAVEDATE | FETCH_EMAILID | FETCH_THREADID | FETCH_PREVIEW)
+	(FETCH_BASE | FETCH_MODSEQ | FETCH_SAVEDATE | FETCH_EMAILID | FETCH_THREADID | FETCH_PREVIEW)
 
 enum fetch_step {
 	FETCH_PARSE,
+	FETCH_LOOKED,
 	FETCH_SEEN,
 	FETCH_NEXT,
 	FETCH_ITEMS,
@@ -36,8 +39,16 @@ enum fetch_how {
 	HOW_PREVIEW, /* the beginning of a part, made into its preview */
 };
 
+struct fetch_modifiers {
+	bool has_since, vanished, has_partial;
+	uint64_t since;
+	struct partial_range partial;
+	struct resync resync; /* of VANISHED */
+};
+
 struct fetch_state {
 	struct fetch_args args;
+	struct fetch_modifiers modifiers;
 	struct numset uids;
 	struct numset_iter it;
 	struct want want, want_large; /* of the messages, from the store */
@@ -71,6 +82,14 @@ struct fetch_state {
 	uint64_t decoded; /* HOW_COUNT: total; HOW_DECODED: so far */
 	struct summary_part part; /* HOW_PREVIEW */
 };
+
+/* fetch_modifiers.c */
+/* Reads st->args.modifiers. False: the reply is set. */
+bool fetch_modifiers_read(struct cmd *cmd);
+/* VANISHED: starts the look into the history of these UIDs; NULL: none is needed. */
+struct op *fetch_modifiers_look(struct cmd *cmd, const struct seqset *set);
+/* Leaves in st->uids those that PARTIAL and CHANGEDSINCE leave. */
+void fetch_modifiers_apply(struct cmd *cmd);
 
 /* fetch_want.c */
 /* What the items need of each message: st->want, and of a large one. */

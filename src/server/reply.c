@@ -32,8 +32,7 @@ enum verdict reply_no(struct cmd *cmd, const char *code, const char *text)
 
 enum verdict reply_bad(struct cmd *cmd, const char *text)
 {
-	tagged_set(cmd, TAGGED_BAD, "BAD", NULL, text);
-	return CMD_DONE;
+	return reply_bad_code(cmd, NULL, text);
 }
 
 enum verdict reply_bad_code(struct cmd *cmd, const char *code, const char *text)
@@ -52,7 +51,12 @@ enum verdict reply_syntax(struct cmd *cmd)
 
 enum verdict reply_done(struct cmd *cmd)
 {
-	return reply_ok(cmd, NULL,
+	return reply_done_code(cmd, NULL);
+}
+
+enum verdict reply_done_code(struct cmd *cmd, const char *code)
+{
+	return reply_ok(cmd, code,
 			arena_printf(cmd->arena, "%s%s completed.",
 				     cmd->uid ? "UID " : "", cmd->def->name));
 }

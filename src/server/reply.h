@@ -18,6 +18,8 @@ enum verdict reply_bad_code(struct cmd *cmd, const char *code, const char *text)
 enum verdict reply_syntax(struct cmd *cmd);
 /* OK with the usual text "NAME completed." */
 enum verdict reply_done(struct cmd *cmd);
+/* The same with a code; NULL: none. */
+enum verdict reply_done_code(struct cmd *cmd, const char *code);
 /* NO with the code and sentence that fit a store or auth error. */
 enum verdict reply_err(struct cmd *cmd, enum err e);
 /* As reply_err, but ERR_NOENT is NO [TRYCREATE] (APPEND, COPY, MOVE). */

@@ -1,6 +1,7 @@
 /* What changed, told: the difference of two versions of the selected mailbox. */
 #include "server/report.h"
 
+#include "server/condstore.h"
 #include "server/reply.h"
 #include "server/selected.h"
 
@@ -8,7 +9,7 @@ struct walk {
 	uint64_t silent_bits; /* of cmd->silent->flags, in the newest keyword table */
 	struct cmd *cmd;
 	struct selected *sel;
-	struct view *now;
+	struct view *now, *was; /* was: as told before */
 	struct numset expunged; /* UIDs told as such */
 	uint32_t gone;		/* EXPUNGE lines so far */
 	uint32_t limit;		/* UIDs from here on are new to the client */
@@ -41,6 +42,8 @@ void report_flags(struct cmd *cmd, bool always)
 	sel->keywords_told = n;
 }
 
+enum { TELL_FLAGS = 1, TELL_MODSEQ = 2 };
+
 static void count_gone(void *arg, uint32_t old_seq, uint32_t uid)
 {
 	((struct walk *)arg)->gone++;
@@ -51,33 +54,29 @@ static void tell_gone(void *arg, uint32_t old_seq, uint32_t uid)
 {
 	struct walk *w = arg;
 
-	untagged(w->cmd, "%u EXPUNGE", old_seq - w->gone);
+	if (!session_vanished(w->cmd->session))
+		untagged(w->cmd, "%u EXPUNGE", old_seq - w->gone);
 	w->gone++;
 	numset_add(&w->expunged, uid);
 }
 
-/* In one pass, whatever the two sets look like. */
-static void take_out(struct numset *from, const struct numset *what)
+/* One line for all, with UIDs (RFC 7162 section 3.2.10). */
+static void tell_vanished(struct walk *w)
 {
-	struct numset rest = { 0 };
-	uint64_t next = 1;
+	struct buf *out = cmd_out(w->cmd);
 
-	for (size_t i = 0; i < what->n; i++) {
-		if (what->r[i].lo > next)
-			numset_add_range(&rest, (uint32_t)next, what->r[i].lo - 1);
-		next = (uint64_t)what->r[i].hi + 1;
-	}
-	if (next <= UINT32_MAX)
-		numset_add_range(&rest, (uint32_t)next, UINT32_MAX);
-	numset_intersect(from, &rest);
-	numset_done(&rest);
+	if (!w->expunged.n || !session_vanished(w->cmd->session))
+		return;
+	buf_put(out, SPAN("* VANISHED "));
+	numset_print(&w->expunged, out);
+	buf_put(out, SPAN("\r\n"));
 }
 
 static void forget_expunged(struct walk *w)
 {
 	if (w->expunged.n) {
-		take_out(&w->sel->recent, &w->expunged);
-		take_out(&w->sel->saved, &w->expunged);
+		numset_remove_set(&w->sel->recent, &w->expunged);
+		numset_remove_set(&w->sel->saved, &w->expunged);
 	}
 	numset_done(&w->expunged);
 }
@@ -91,9 +90,12 @@ void report_fetch_begin(struct cmd *cmd, struct buf *out, uint32_t seq, uint32_t
 	buf_put(out, is_uidonly ? SPAN(" UIDFETCH (") : SPAN(" FETCH ("));
 }
 
-/* `told_seq`: its number in sel->told. */
-static void tell_message(struct walk *w, uint32_t told_seq, const struct view_msg *m)
+/* `told_seq`: its number in sel->told. `what`: TELL_x; who knows of MODSEQ is told it in any
+ * case (RFC 7162 section 3.2.4). */
+static void tell_message(struct walk *w, uint32_t told_seq, const struct view_msg *m,
+			 unsigned what)
 {
+	bool with_modseq = session_condstore(w->cmd->session);
 	struct selected *sel = w->sel;
 	uint32_t seq = sel->told == sel->view ? told_seq : view_seq(sel->view, m->uid);
 	struct buf *out = cmd_out(w->cmd);
@@ -102,14 +104,21 @@ static void tell_message(struct walk *w, uint32_t told_seq, const struct view_ms
 		return;
 	report_fetch_begin(w->cmd, out, seq, m->uid);
 	/* RFC 9051 section 6.4.9: an answer to a UID command names the UID; rev2
-	 * clients get it in every such response. */
-	if (w->cmd->uid || session_is_rev2(w->cmd->session)) {
+	 * clients get it in every such response, and so do those of RFC 7162. */
+	if (!session_is_uidonly(w->cmd->session) &&
+	    (w->cmd->uid || with_modseq || session_is_rev2(w->cmd->session))) {
 		buf_put(out, SPAN("UID "));
 		buf_put_u64(out, m->uid);
 		buf_putc(out, ' ');
 	}
-	buf_put(out, SPAN("FLAGS "));
-	selected_flags(w->cmd, m, out);
+	if (what & TELL_FLAGS) {
+		buf_put(out, SPAN("FLAGS "));
+		selected_flags(w->cmd, m, out);
+	}
+	if (with_modseq) {
+		buf_put(out, what & TELL_FLAGS ? SPAN(" MODSEQ ") : SPAN("MODSEQ "));
+		condstore_put(w->cmd, m->modseq, out);
+	}
 	buf_put(out, SPAN(")\r\n"));
 }
 
@@ -135,22 +144,58 @@ static uint64_t flag_bits(const struct view *v, const struct flag_names *f)
 	return bits;
 }
 
+/* What to tell of a change that the client has asked for and wants silent; 0: nothing. */
+static unsigned tell_silent(const struct walk *w, const struct view_msg *old,
+			    const struct view_msg *now)
+{
+	/* Flags as before are news to who silently took one away, if another session
+	 * has set it again meanwhile. */
+	if (now->flags != expected(w, old->flags))
+		return TELL_FLAGS | TELL_MODSEQ;
+	return session_condstore(w->cmd->session) && !w->cmd->silent->is_fetch ? TELL_MODSEQ
+									       : 0;
+}
+
 static void tell_changed(void *arg, uint32_t new_seq, const struct view_msg *old,
 			 const struct view_msg *now, bool flags_differ)
 {
 	struct walk *w = arg;
-
-	bool is_silent = w->cmd->silent && numset_has(w->cmd->silent->uids, now->uid);
+	const struct report_silent *silent = w->cmd->silent;
+	unsigned what = TELL_FLAGS | TELL_MODSEQ;
 
 	if (now->uid >= w->limit)
 		return;
-	/* Flags as before are news to who silently took one away, if another session
-	 * has set it again meanwhile. */
-	if (is_silent ? now->flags == expected(w, old->flags) : !flags_differ)
-		return;
 	if (w->cmd->mark && numset_has(w->cmd->mark, now->uid))
 		return;
-	tell_message(w, new_seq, now);
+	if (silent && numset_has(silent->uids, now->uid)) {
+		what = silent->is_answered ? 0 : tell_silent(w, old, now);
+	} else if (!flags_differ && !session_condstore(w->cmd->session)) {
+		return;
+	}
+	if (what)
+		tell_message(w, new_seq, now, what);
+}
+
+/* A conditional STORE answers for each message, .SILENT or not (RFC 7162 section 3.1.3). */
+static void tell_answers(struct walk *w)
+{
+	const struct report_silent *silent = w->cmd->silent;
+	struct numset_iter it;
+	uint32_t uid;
+
+	if (!silent || !silent->is_answered)
+		return;
+	it = numset_iter(silent->uids);
+	while (numset_next(&it, &uid)) {
+		uint32_t seq = view_seq(w->sel->told, uid), was = view_seq(w->was, uid);
+		struct view_msg old, now;
+
+		if (!seq || !was)
+			continue;
+		old = view_get(w->was, was);
+		now = view_get(w->sel->told, seq);
+		tell_message(w, seq, &now, tell_silent(w, &old, &now));
+	}
 }
 
 static void tell_range(struct walk *w, struct numrange r)
@@ -163,7 +208,7 @@ static void tell_range(struct walk *w, struct numrange r)
 		for (size_t i = 0; i < n; i++, seq++) {
 			if (m[i].uid > r.hi)
 				return;
-			tell_message(w, seq, &m[i]);
+			tell_message(w, seq, &m[i], TELL_FLAGS | TELL_MODSEQ);
 		}
 	}
 }
@@ -215,7 +260,7 @@ static void report_walk(struct walk *w)
 {
 	struct selected *sel = w->sel;
 	uint32_t old_uidnext = view_uidnext(sel->view);
-	struct view *was_told = view_ref(sel->told), *old = view_ref(sel->view);
+	struct view *old = view_ref(sel->view);
 	bool hold;
 
 	view_diff(sel->view, w->now,
@@ -227,18 +272,40 @@ static void report_walk(struct walk *w)
 		tell_extensions(w, old, false);
 		view_diff(sel->view, w->now,
 			  &(struct view_diff){ .expunged = tell_gone, .arg = w });
+		tell_vanished(w);
 		forget_expunged(w);
 		advance(&sel->view, w->now);
 		tell_new(w, old_uidnext);
 	}
 	advance(&sel->told, w->now);
 	report_flags(w->cmd, false);
-	view_diff(was_told, w->now,
+	view_diff(w->was, w->now,
 		  &(struct view_diff){ .changed = tell_changed, .arg = w });
 	if (!hold)
 		tell_extensions(w, old, true);
-	view_unref(was_told);
 	view_unref(old);
+}
+
+/*
+ * While an EXPUNGE waits the client must not take a higher MODSEQ for all that it has heard
+ * (RFC 7162 sections 3.2 and 6).
+ */
+static void tell_highest(struct walk *w)
+{
+	struct selected *sel = w->sel;
+	bool is_behind = sel->told != sel->view;
+
+	if (!session_condstore(w->cmd->session))
+		return;
+	if (is_behind && w->cmd->told_modseq)
+		untagged_ok(w->cmd, condstore_highest(w->cmd),
+			    "Messages have gone that are not told yet.");
+	else if (!is_behind && sel->is_behind)
+		untagged_ok(w->cmd, condstore_highest(w->cmd), "All is told.");
+	else
+		return;
+	sel->is_behind = is_behind;
+	w->cmd->told_modseq = false;
 }
 
 void report(struct cmd *cmd)
@@ -252,10 +319,14 @@ void report(struct cmd *cmd)
 	if (!sel)
 		return;
 	w.now = mailbox_view_now(sel->mailbox);
+	w.was = view_ref(sel->told);
 	if (cmd->silent)
 		w.silent_bits = flag_bits(w.now, cmd->silent->flags);
 	if (w.now != sel->view || w.now != sel->told)
 		report_walk(&w);
 	tell_marked(&w);
+	tell_answers(&w);
+	tell_highest(&w);
+	view_unref(w.was);
 	view_unref(w.now);
 }

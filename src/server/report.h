@@ -16,6 +16,8 @@ struct report_silent {
 	const struct numset *uids;
 	enum flag_change how;
 	const struct flag_names *flags;
+	bool is_fetch;	  /* the command tells them itself: nothing, not even MODSEQ */
+	bool is_answered; /* UNCHANGEDSINCE: each is told, with MODSEQ at least */
 };
 
 /* Into cmd_out(). Uses cmd->may_expunge, cmd->mark (UIDs told in any case),

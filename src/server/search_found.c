@@ -101,6 +101,8 @@ void esearch_reply(struct cmd *cmd, const struct search_program *p, const struct
 		put_partial(p, f, out);
 	if (what & SEARCH_RETURN_COUNT)
 		buf_printf(out, " COUNT %llu", (unsigned long long)f->n);
+	if (f->modseq)
+		buf_printf(out, " MODSEQ %llu", (unsigned long long)f->modseq);
 	buf_puts(out, "\r\n");
 }
 
@@ -110,33 +112,51 @@ static void add_some(struct numset *to, const struct found *f, uint64_t from, ui
 		numset_add(to, found_at(f, i));
 }
 
-/* Table 1 of RFC 9394, RFC 5182 section 2.4: COUNT or ALL saves all. */
-void found_save(struct cmd *cmd, const struct search_program *p, const struct found *f)
+/* Table 1 of RFC 9394, RFC 5182 section 2.4: with COUNT or ALL all of them count. */
+static void that_counts(const struct search_program *p, const struct found *f,
+			struct numset *to)
 {
 	const unsigned some = SEARCH_RETURN_MIN | SEARCH_RETURN_MAX |
 			      SEARCH_RETURN_PARTIAL;
-	struct numset *saved = &cmd->session->selected->saved;
 	uint64_t from, n;
 
-	if (!p->has_return || !(p->returns & SEARCH_RETURN_SAVE))
-		return;
-	numset_copy(saved, &(struct numset){ 0 });
-	if (!(p->returns & some) ||
+	numset_copy(to, &(struct numset){ 0 });
+	if (!p->has_return || !(p->returns & some) ||
 	    (p->returns & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT))) {
 		if (f->set)
-			numset_copy(saved, f->set);
+			numset_copy(to, f->set);
 		else
-			add_some(saved, f, 0, f->n);
+			add_some(to, f, 0, f->n);
 		return;
 	}
 	if ((p->returns & SEARCH_RETURN_MIN) && f->n)
-		add_some(saved, f, 0, 1);
+		add_some(to, f, 0, 1);
 	if (p->returns & SEARCH_RETURN_PARTIAL) {
 		partial_range_resolve(&p->partial, f->n, &from, &n);
-		add_some(saved, f, from, n);
+		add_some(to, f, from, n);
 	}
 	if ((p->returns & SEARCH_RETURN_MAX) && f->n)
-		add_some(saved, f, f->n - 1, 1);
+		add_some(to, f, f->n - 1, 1);
+}
+
+void found_save(struct cmd *cmd, const struct search_program *p, const struct found *f)
+{
+	if (p->has_return && (p->returns & SEARCH_RETURN_SAVE))
+		that_counts(p, f, &cmd->session->selected->saved);
+}
+
+uint64_t found_modseq(struct cmd *cmd, const struct search_program *p,
+		      const struct found *f)
+{
+	struct numset counts = { 0 };
+	uint64_t modseq;
+
+	if (!(p->needs & SEARCH_NEED_MODSEQ))
+		return 0;
+	that_counts(p, f, &counts);
+	modseq = selected_highest_modseq(cmd->session->selected, &counts);
+	numset_done(&counts);
+	return modseq;
 }
 
 void found_nothing(struct cmd *cmd, const struct search_program *p)

@@ -13,6 +13,7 @@ struct found {
 	const struct numset *set;
 	const uint32_t *list;
 	uint64_t n;
+	uint64_t modseq; /* told with them (found_modseq); 0: none */
 };
 
 struct found found_of_set(const struct numset *set);
@@ -28,6 +29,12 @@ void esearch_reply(struct cmd *cmd, const struct search_program *p,
 		   const struct found *f);
 /* What RETURN (SAVE) leaves in "$": `f` holds UIDs. Without SAVE nothing changes. */
 void found_save(struct cmd *cmd, const struct search_program *p, const struct found *f);
+/*
+ * The highest modseq of the messages that are told, when MODSEQ was asked for; 0: none is
+ * told (RFC 7162 section 3.1.6, RFC 4731 section 3.2). `f` holds UIDs.
+ */
+uint64_t found_modseq(struct cmd *cmd, const struct search_program *p,
+		      const struct found *f);
 /* The command ends without a result: NO empties "$", BAD leaves it (RFC 5182 2.1). */
 void found_nothing(struct cmd *cmd, const struct search_program *p);
 

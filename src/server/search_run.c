@@ -5,6 +5,7 @@
 #include "server/search_run.h"
 
 #include "server/collation.h"
+#include "server/condstore.h"
 #include "server/reply.h"
 #include "server/selected.h"
 
@@ -230,6 +231,14 @@ enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
 {
 	r->cmd = cmd;
 	arena_defer(cmd->arena, run_done, r);
+	/* Numbers must hold until they are answered (RFC 7162 section 3.2.10.2). */
+	if (r->program->needs & SEARCH_NEED_NUMBERS)
+		cmd->may_expunge = false;
+	if ((r->program->needs & SEARCH_NEED_NUMBERS) && session_is_uidonly(cmd->session))
+		return reply_bad_code(cmd, "UIDREQUIRED",
+				      "After ENABLE UIDONLY name messages by UID.");
+	if (r->program->needs & SEARCH_NEED_MODSEQ)
+		condstore_enable(cmd);
 	/* RFC 9755 section 3: where a charset must be named it is this one */
 	if ((cmd->session->enabled & ENABLED_UTF8) && r->program->charset.p &&
 	    !span_ieq(r->program->charset, SPAN("UTF-8")))

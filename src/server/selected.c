@@ -127,6 +127,19 @@ bool selected_message(struct selected *sel, uint32_t uid, uint32_t *ret_seq,
 	return true;
 }
 
+uint64_t selected_highest_modseq(struct selected *sel, const struct numset *uids)
+{
+	struct numset_iter it = numset_iter(uids);
+	uint64_t highest = 0;
+	struct view_msg m;
+	uint32_t uid, seq;
+
+	while (numset_next(&it, &uid))
+		if (selected_message(sel, uid, &seq, &m) && m.modseq > highest)
+			highest = m.modseq;
+	return highest;
+}
+
 static void flag_put(struct buf *out, bool *first, struct span name)
 {
 	if (!*first)

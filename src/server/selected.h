@@ -19,6 +19,7 @@ struct selected {
 	struct numset recent; /* UIDs that are \Recent in this session (rev1) */
 	size_t keywords_told; /* FLAGS has listed so many */
 	struct numset saved;  /* `$`: UIDs (RFC 5182) */
+	bool is_behind; /* HIGHESTMODSEQ was told lower than MODSEQ, as an EXPUNGE waits */
 	struct arena *arena;  /* child of the session's */
 };
 
@@ -41,6 +42,8 @@ enum err selected_resolve(struct selected *sel, const struct seqset *set, bool u
  * False: gone from the view. */
 bool selected_message(struct selected *sel, uint32_t uid, uint32_t *ret_seq,
 		      struct view_msg *ret);
+/* The highest modseq of these messages, as it may be told; 0 when there are none. */
+uint64_t selected_highest_modseq(struct selected *sel, const struct numset *uids);
 /* The FLAGS list "(\Seen x)" of a message for this client. */
 void selected_flags(struct cmd *cmd, const struct view_msg *m, struct buf *out);
 

@@ -7,7 +7,8 @@
 
 /* Items that are answered. */
 #define STATUS_SERVED                                                                    \
-	(STATUS_BASE | STATUS_MAILBOXID | STATUS_APPENDLIMIT | STATUS_DELETED_STORAGE)
+	(STATUS_BASE | STATUS_HIGHESTMODSEQ | STATUS_MAILBOXID | STATUS_APPENDLIMIT |     \
+	 STATUS_DELETED_STORAGE)
 
 /* Appends one STATUS line; `items`: enum status_item (wire/status.h). */
 /* The look-up that these items need. */

@@ -346,6 +346,9 @@ void view_numbers(const struct view *v, const struct numset *uids, struct numset
 		uint32_t hi = number_before(v, (uint64_t)uids->r[i].hi + 1, &at);
 		if (lo < hi)
 			numset_add_range(seqs, lo + 1, hi);
+	}
+}
+
 void view_changed_since(const struct view *v, uint64_t since, const struct numset *uids,
 			struct numset *to)
 {

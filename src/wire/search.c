@@ -232,6 +232,8 @@ static struct search_node *key_read(struct reader *r)
 		n = node_new(r, SEARCH_SEQUENCE, VIEW);
 		if (n)
 			set_read(c, n);
+		if (n && !n->u.set.saved)
+			n->needs |= SEARCH_NEED_NUMBERS;
 		return n;
 	}
 	row = row_named(cursor_atom(c));

@@ -60,6 +60,7 @@ enum search_need {
 	SEARCH_NEED_BODY = 8,	 /* the text */
 	SEARCH_NEED_SAVED = 16,	 /* "$" */
 	SEARCH_NEED_MODSEQ = 32, /* MODSEQ: the reply carries the highest (RFC 7162) */
+	SEARCH_NEED_NUMBERS = 64, /* message numbers: no EXPUNGE while it runs, no UIDONLY */
 };
 
 /* Extensions whose keys and RETURN options are known. */

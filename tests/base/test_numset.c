@@ -80,21 +80,26 @@ static void sums_and_intersections_equal_a_bitmap(void **state)
 {
 	srandom(2);
 	for (int round = 0; round < 1000; round++) {
-		struct numset a = { 0 }, b = { 0 }, sum = { 0 }, both = { 0 };
-		bool ma[WORLD], mb[WORLD], msum[WORLD], mboth[WORLD];
+		struct numset a = { 0 }, b = { 0 }, sum = { 0 }, both = { 0 }, rest = { 0 };
+		bool ma[WORLD], mb[WORLD], msum[WORLD], mboth[WORLD], mrest[WORLD];
 		random_set(&a, ma);
 		random_set(&b, mb);
 		numset_copy(&sum, &a);
 		numset_copy(&both, &a);
+		numset_copy(&rest, &a);
+		numset_remove_set(&rest, &b);
 		assert_true(numset_equal(&sum, &a));
 		numset_add_set(&sum, &b);
 		numset_intersect(&both, &b);
 		for (int i = 0; i < WORLD; i++) {
 			msum[i] = ma[i] || mb[i];
 			mboth[i] = ma[i] && mb[i];
+			mrest[i] = ma[i] && !mb[i];
 		}
 		agrees(&sum, msum);
 		agrees(&both, mboth);
+		agrees(&rest, mrest);
+		numset_done(&rest);
 		numset_done(&a);
 		numset_done(&b);
 		numset_done(&sum);

@@ -251,7 +251,8 @@ class Matcher:
                 raise Mismatch("UID indicator")
             cut = 1 if uid in w[:1] else 0
             self.pairs(w[cut:], g[cut:])
-        elif len(g) == 2 and g[0][1].upper() == b"FETCH":
+        elif len(g) == 2 and not isinstance(g[0], list) \
+                and g[0][1].upper() in (b"FETCH", b"UIDFETCH"):
             self.ordered(w[:1], g[:1])
             if len(w) != 2:
                 raise Mismatch("no list")
