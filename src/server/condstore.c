@@ -10,7 +10,8 @@ void condstore_enable(struct cmd *cmd)
 
 	s->enabled |= CONDSTORE_IMPLIED;
 	if (!was_on && s->selected)
-		untagged_ok(cmd, condstore_highest(cmd), "Highest modification sequence.");
+		untagged_ok(cmd, condstore_highest(cmd),
+			    "Highest modification sequence.");
 }
 
 /* Not of `told`: what has gone since `view` was not said yet (section 3.2). */
@@ -76,8 +77,8 @@ static void add_absent(const struct view *v, struct numrange range, struct numse
 }
 
 /*
- * The history may name too much: only what was there once and is not in the client's view is
- * told. What has gone behind its view is told by the report, without EARLIER.
+ * The history may name too much: only what was there once and is not in the client's view
+ * is told. What has gone behind its view is told by the report, without EARLIER.
  */
 void resync_vanished(struct cmd *cmd, const struct resync *r)
 {

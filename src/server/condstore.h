@@ -8,11 +8,13 @@
 #include "server/selected.h"
 
 /*
- * The command is a CONDSTORE enabling one (section 3.1): from here on FETCH responses carry
- * MODSEQ. The first in a session with a mailbox selected is answered with HIGHESTMODSEQ.
+ * The command is a CONDSTORE enabling one (section 3.1): from here on FETCH responses
+ * carry MODSEQ. The first in a session with a mailbox selected is answered with
+ * HIGHESTMODSEQ.
  */
 void condstore_enable(struct cmd *cmd);
-/* "HIGHESTMODSEQ 7", in the command's arena: up to where this client has been told all. */
+/* "HIGHESTMODSEQ 7", in the command's arena: up to where this client has been told all.
+ */
 const char *condstore_highest(struct cmd *cmd);
 /* mod-sequence-valzer as a parameter's value. False: it is none. */
 bool condstore_value(struct cmd *cmd, struct span value, uint64_t *ret_modseq);

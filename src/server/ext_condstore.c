@@ -91,7 +91,8 @@ static bool read_qresync(struct cmd *cmd, struct span value, void **ret_state)
 	if (!(cmd->session->enabled & ENABLED_QRESYNC))
 		return refuse(cmd, "ENABLE QRESYNC comes first.");
 	if (!value.p)
-		return refuse(cmd, "QRESYNC wants UIDVALIDITY and a modification sequence.");
+		return refuse(cmd,
+			      "QRESYNC wants UIDVALIDITY and a modification sequence.");
 	cursor_list_open(&c);
 	q->uidvalidity = cursor_nz_number(&c);
 	cursor_sp(&c);
@@ -123,7 +124,8 @@ static uint32_t known_upto(const struct qresync *q, const struct view *v)
 	struct numset_iter seqs = numset_iter(&q->seqs), uids = numset_iter(&q->uids);
 	uint32_t seq, uid, upto = 0;
 
-	while (numset_next(&seqs, &seq) && numset_next(&uids, &uid) && seq <= view_count(v))
+	while (numset_next(&seqs, &seq) && numset_next(&uids, &uid) &&
+	       seq <= view_count(v))
 		if (view_get(v, seq).uid == uid)
 			upto = uid;
 	return upto;

@@ -1,5 +1,5 @@
-/* The modifiers of FETCH: CHANGEDSINCE and VANISHED (RFC 7162 sections 3.1.4.1 and 3.2.6),
- * PARTIAL (RFC 9394 section 3.3). */
+/* The modifiers of FETCH: CHANGEDSINCE and VANISHED (RFC 7162 sections 3.1.4.1
+ * and 3.2.6), PARTIAL (RFC 9394 section 3.3). */
 #include "server/fetch_state.h"
 #include "server/reply.h"
 #include "server/selected.h"
