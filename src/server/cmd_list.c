@@ -305,6 +305,7 @@ static enum verdict start(struct cmd *cmd, bool is_lsub)
 	if (!is_lsub && !st->args.is_extended && st->args.n_patterns == 1 &&
 	    st->args.patterns[0].n == 0)
 		return delimiter(cmd);
+	status_asked(cmd, st->args.status);
 	join_reference(cmd, &st->args);
 	st->is_lsub = is_lsub;
 	if (is_lsub)

@@ -16,6 +16,12 @@ struct status_state {
 	unsigned items;
 };
 
+void status_asked(struct cmd *cmd, unsigned items)
+{
+	if (items & STATUS_HIGHESTMODSEQ)
+		condstore_enable(cmd);
+}
+
 void status_line(struct cmd *cmd, const struct name *name, const struct mailbox_status *s,
 		 unsigned items)
 {
@@ -76,8 +82,7 @@ static enum verdict run(struct cmd *cmd)
 	st->items = cursor_status_items(&cmd->cur, STATUS_SERVED);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	if (st->items & STATUS_HIGHESTMODSEQ)
-		condstore_enable(cmd);
+	status_asked(cmd, st->items);
 	if (!place_find(cmd, path, RIGHT_R, &st->place))
 		return cmd->verdict;
 	names = account_names_now(st->place.account);

@@ -10,6 +10,8 @@
 	(STATUS_BASE | STATUS_HIGHESTMODSEQ | STATUS_MAILBOXID | STATUS_APPENDLIMIT |     \
 	 STATUS_DELETED_STORAGE)
 
+/* The items are asked for; some of them change what the client is told later (RFC 7162). */
+void status_asked(struct cmd *cmd, unsigned items);
 /* Appends one STATUS line; `items`: enum status_item (wire/status.h). */
 /* The look-up that these items need. */
 struct op *status_ask(struct cmd *cmd, struct account *a, const uint32_t *mailboxes,

@@ -9,6 +9,7 @@ WAYS = {
     "enable": ["ENABLE CONDSTORE"],
     "select": ["SELECT INBOX (CONDSTORE)"],
     "status": ["STATUS INBOX (HIGHESTMODSEQ)"],
+    "list": ['LIST "" INBOX RETURN (STATUS (HIGHESTMODSEQ))'],
     "fetch": ["SELECT INBOX", "FETCH 1 (MODSEQ)"],
     "search": ["SELECT INBOX", "SEARCH MODSEQ 1"],
     "changedsince": ["SELECT INBOX", "FETCH 1 (FLAGS) (CHANGEDSINCE 1)"],
@@ -42,7 +43,7 @@ def test_s12_condstore_awareness_ends(site, how, alice, bob, way):
             first = untagged(k.ok(command))
         # the first such command in selected state is answered with HIGHESTMODSEQ
         assert (b"HIGHESTMODSEQ" in first) == (way != "enable")
-        if way in ("enable", "status"):
+        if way in ("enable", "status", "list"):
             assert b"HIGHESTMODSEQ" in untagged(k.ok("SELECT INBOX"))
         assert is_aware(k, site, alice)
         k.unauthenticate()
