@@ -7,6 +7,7 @@
 #include "server/append_limit.h"
 #include "server/append_state.h"
 #include "server/mailbox_name.h"
+#include "server/message_limit.h"
 #include "server/place.h"
 #include "server/quota.h"
 #include "server/reply.h"
@@ -185,6 +186,8 @@ static enum verdict message(struct cmd *cmd)
 	struct append_item *item = next_item(st);
 	struct frame_literal literal;
 
+	if (message_limit_refuses(cmd, st->n + 1, NULL))
+		return CMD_DONE;
 	if (st->n == APPEND_MESSAGES_MAX)
 		return reply_no(cmd, "LIMIT",
 				"These are too many messages for one APPEND.");

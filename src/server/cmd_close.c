@@ -1,6 +1,7 @@
 /* CHECK, CLOSE, UNSELECT, EXPUNGE (RFC 9051 sections 6.4.1 to 6.4.3; RFC 3501 CHECK; RFC
  * 4315 UID EXPUNGE). */
 #include "server/condstore.h"
+#include "server/message_limit.h"
 #include "server/reply.h"
 #include "server/report.h"
 #include "server/selected.h"
@@ -56,6 +57,17 @@ static enum verdict expunged(struct cmd *cmd)
 	return reply_done_code(cmd, condstore_highest(cmd));
 }
 
+/* The limit of UID EXPUNGE counts \Deleted messages; EXPUNGE has none (RFC 9738 3.1). */
+static void limit_deleted(struct cmd *cmd, struct numset *uids)
+{
+	struct numset deleted = { 0 };
+
+	view_match_flags(cmd->session->selected->told, FLAG_DELETED, FLAG_DELETED, &deleted);
+	numset_intersect(uids, &deleted);
+	numset_done(&deleted);
+	message_limit(cmd, uids);
+}
+
 static enum verdict run_expunge(struct cmd *cmd)
 {
 	struct selected *sel = cmd->session->selected;
@@ -78,6 +90,9 @@ static enum verdict run_expunge(struct cmd *cmd)
 		numset_done(&uids);
 		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
 	}
+	if (cmd->uid && cmd->server->config.limits.messages)
+		limit_deleted(cmd, &uids);
+	cmd->tells_progress = true;
 	op = messages_expunge(sel->mailbox, cmd->uid ? &uids : NULL, cmd_to(cmd));
 	numset_done(&uids);
 	return cmd_wait(cmd, ANSWER, op);

@@ -2,6 +2,7 @@
  * of RFC 4315). */
 #include "server/condstore.h"
 #include "server/mailbox_name.h"
+#include "server/message_limit.h"
 #include "server/place.h"
 #include "server/quota.h"
 #include "server/reply.h"
@@ -77,6 +78,13 @@ static enum verdict run(struct cmd *cmd, bool move)
 		numset_done(&uids);
 		return reply_bad(cmd, "There is no message of that number.");
 	}
+	if (move)
+		message_limit(cmd, &uids);
+	else if (message_limit_refuses(cmd, numset_count(&uids), &uids)) {
+		numset_done(&uids);
+		return CMD_DONE;
+	}
+	cmd->tells_progress = true;
 	op = messages_copy(sel->mailbox, &uids, to.path, move, cmd_to(cmd));
 	numset_done(&uids);
 	return cmd_wait(cmd, ANSWER, op);

@@ -5,6 +5,7 @@
  */
 #include "server/fetch_state.h"
 #include "server/object_id.h"
+#include "server/message_limit.h"
 #include "server/reply.h"
 #include "server/selected.h"
 #include "wire/date.h"
@@ -115,6 +116,8 @@ static void end_message(struct cmd *cmd)
 	buf_put(cmd_out(cmd), buf_span(&st->line));
 	line_begin(&st->line);
 	st->ahead.at++;
+	cmd->done++;
+	cmd->tells_progress = true;
 }
 
 /* The message could not be given: its response has gone, st->ahead.at is the next one. */
@@ -275,8 +278,15 @@ static enum verdict seen_set(struct cmd *cmd)
 static enum verdict begin(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
+	const struct partial_range *p = &st->modifiers.partial;
 
+	if (st->modifiers.has_partial &&
+	    message_limit_refuses(cmd, (p->a < p->b ? p->b - p->a : p->a - p->b) + 1ull, NULL))
+		return CMD_DONE;
 	fetch_modifiers_apply(cmd);
+	message_limit(cmd, &st->uids);
+	cmd->tells_progress = true;
+	cmd->goal = numset_count(&st->uids);
 	st->it = numset_iter(&st->uids);
 	fetch_want(st);
 	ahead_begin(&st->ahead, cmd, FETCH_NEXT, fetch_fill, cmd,

@@ -1,5 +1,6 @@
 /* STORE and UID STORE (RFC 9051 section 6.4.6), UNCHANGEDSINCE (RFC 7162 section 3.1.3). */
 #include "server/condstore.h"
+#include "server/message_limit.h"
 #include "server/reply.h"
 #include "server/report.h"
 #include "server/selected.h"
@@ -120,6 +121,8 @@ static enum verdict run(struct cmd *cmd)
 		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
 	if (selected_resolve(sel, &set, cmd->uid, &st->uids) != ERR_OK)
 		return reply_bad(cmd, "There is no message of that number.");
+	message_limit(cmd, &st->uids);
+	cmd->tells_progress = true;
 	if (st->is_conditional)
 		condstore_enable(cmd);
 	st->flags = (struct flag_names){ st->args.flags.system, st->args.flags.keywords,

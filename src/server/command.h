@@ -93,6 +93,9 @@ struct cmd {
 	enum tagged { TAGGED_NONE, TAGGED_OK, TAGGED_NO, TAGGED_BAD } tagged_kind;
 	const struct numset *mark;	    /* report.h: told in any case */
 	const struct report_silent *silent; /* report.h: the client's own wish */
+	bool tells_progress; /* INPROGRESS may stand here (progress.h); between responses */
+	uint64_t done, goal; /* of it, in messages; goal 0: not known */
+	uint32_t limit_lowest; /* message_limit.h: the lowest UID touched; 0: all were */
 	bool told_modseq;		    /* a response named a MODSEQ (condstore.h) */
 	bool may_expunge;		    /* EXPUNGE may be reported now */
 	bool no_report;

@@ -13,6 +13,7 @@
 #include "server/dispatch.h"
 #include "server/overload.h"
 #include "server/reply.h"
+#include "server/progress.h"
 #include "server/report.h"
 #include "server/selected.h"
 
@@ -68,6 +69,7 @@ void conn_end(struct conn *c)
 	c->is_closing = true;
 	net_timer_stop(&c->deadline);
 	net_timer_stop(&c->sleep);
+	progress_stop(c);
 	if (c->net)
 		c->last_counters = net_counters(c->net);
 	if (c->cmd && c->cmd->wait == WAIT_OP && c->cmd->op)
@@ -279,6 +281,7 @@ static void finish(struct conn *c, enum verdict verdict)
 	struct switch_plan plan = cmd->plan;
 	const char *why = verdict == CMD_SWITCH ? obstacle(c, &plan) : NULL;
 
+	progress_stop(c);
 	if (!cmd->no_report)
 		report(cmd);
 	if (why)
@@ -337,8 +340,12 @@ void conn_step(struct conn *c)
 	enum verdict verdict = c->cmd->def->run(c->cmd);
 
 	switch (verdict) {
-	case CMD_WAIT: start_wait(c); break;
+	case CMD_WAIT:
+		progress_start(c);
+		start_wait(c);
+		break;
 	case CMD_YIELD:
+		progress_start(c);
 		c->cmd->wait = WAIT_TURN;
 		post_again(c);
 		break;

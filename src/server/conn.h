@@ -86,6 +86,8 @@ struct conn {
 	struct net_timer deadline; /* silence, or output that is not read */
 	bool is_stuck;		   /* the deadline is for output that is not read */
 	uint64_t stuck_raw_out;	   /* what had gone out when it was set */
+	struct net_timer progress; /* of the running command (progress.h) */
+	bool has_progress;
 	struct net_timer sleep;	   /* cmd_sleep */
 	struct task again; /* CMD_YIELD, or a long pipeline: other connections first */
 	struct cmd *cmd;   /* the running command */

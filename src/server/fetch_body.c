@@ -92,6 +92,7 @@ void fetch_send(struct cmd *cmd)
 	buf_put(cmd_out(cmd), buf_span(&st->line));
 	st->line.off = st->line.n = 0;
 	st->is_out = true;
+	cmd->tells_progress = false; /* not within a response */
 }
 
 enum verdict fetch_stream(struct cmd *cmd)

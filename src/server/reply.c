@@ -1,6 +1,8 @@
 /* Replies of commands: tagged lines, untagged responses, errors in words. */
 #include "server/reply.h"
 
+#include "server/message_limit.h"
+
 static void tagged_set(struct cmd *cmd, enum tagged kind, const char *word,
 		       const char *code, const char *text)
 {
@@ -18,8 +20,16 @@ static void tagged_set(struct cmd *cmd, enum tagged kind, const char *word,
 	cmd->tagged_kind = kind;
 }
 
+/* Beside another code it goes into a line of its own (RFC 9738 section 3.1). */
 enum verdict reply_ok(struct cmd *cmd, const char *code, const char *text)
 {
+	const char *limited = message_limit_code(cmd);
+
+	if (limited && code)
+		untagged(cmd, "NO [%s] The command was done for the newest messages.",
+			 limited);
+	else if (limited)
+		code = limited;
 	tagged_set(cmd, TAGGED_OK, "OK", code, text);
 	return CMD_DONE;
 }

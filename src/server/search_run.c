@@ -6,6 +6,7 @@
 
 #include "server/collation.h"
 #include "server/condstore.h"
+#include "server/message_limit.h"
 #include "server/reply.h"
 #include "server/selected.h"
 
@@ -188,6 +189,7 @@ static enum verdict go_on(struct search_run *r)
 {
 	struct ahead *a = &r->ahead;
 
+	r->cmd->done = r->seq - 1;
 	for (int n = 0; n < ASKED_A_TURN; n++) {
 		if (!a->first || a->at == a->first->n) {
 			enum verdict v = ahead_next(a);
@@ -217,6 +219,42 @@ static bool match_flags(struct search_run *r)
 		return false;
 	view_match_flags(r->sel->view, mask, value, &r->hits);
 	return true;
+}
+
+/* The messages that a program speaks of: those of its sets, if it has any at the top. */
+static void candidates(struct search_run *r, struct numset *to)
+{
+	const struct search_node *n = r->program->root->child;
+
+	view_match_flags(r->sel->view, 0, 0, to);
+	for (; n; n = n->next) {
+		struct numset some = { 0 };
+
+		if (n->key != SEARCH_UID && n->key != SEARCH_SEQUENCE)
+			continue;
+		if (selected_resolve(r->sel, &n->u.set, n->key == SEARCH_UID, &some) ==
+		    ERR_OK)
+			numset_intersect(to, &some);
+		numset_done(&some);
+	}
+}
+
+/* A limit takes the newest of them (RFC 9738 section 3.1). False: the reply is set. */
+static bool limit(struct search_run *r)
+{
+	struct numset uids = { 0 };
+	bool is_refused;
+
+	if (!r->cmd->server->config.limits.messages)
+		return true;
+	candidates(r, &uids);
+	/* An order, or threads, of a part of them would be wrong. */
+	is_refused = !span_ieq(span_str(r->cmd->def->name), SPAN("SEARCH")) &&
+		     message_limit_refuses(r->cmd, numset_count(&uids), NULL);
+	if (!is_refused)
+		message_limit(r->cmd, &uids);
+	numset_done(&uids);
+	return !is_refused;
 }
 
 static void run_done(void *arg)
@@ -257,9 +295,16 @@ enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
 		    cmd, "A message number is above the last one, or a text is not in "
 			 "its charset.");
 	}
-	if (match_flags(r))
+	if (!limit(r))
 		return CMD_DONE;
-	r->seq = 1;
+	if (match_flags(r)) {
+		if (cmd->limit_lowest)
+			numset_remove_range(&r->hits, 0, cmd->limit_lowest - 1);
+		return CMD_DONE;
+	}
+	r->seq = cmd->limit_lowest ? view_seq_from(r->sel->view, cmd->limit_lowest) : 1;
+	cmd->tells_progress = true;
+	cmd->goal = view_count(r->sel->view);
 	set_want(r);
 	ahead_begin(&r->ahead, cmd, r->step + NEXT, fill, r, r->sel->place.account);
 	return go_on(r);

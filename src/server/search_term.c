@@ -380,6 +380,8 @@ static enum answer ask(const struct search *s, const struct term *t,
 	case SEARCH_SINCE: return yes(internal_day(m) >= n->u.days);
 	/* Of one flag alone it is not known when it changed: any change counts. */
 	case SEARCH_MODSEQ: return yes(m->msg.modseq >= n->u.modseq.modseq);
+	case SEARCH_UIDAFTER: return yes(m->msg.uid > n->u.number);
+	case SEARCH_UIDBEFORE: return yes(m->msg.uid < n->u.number);
 	case SEARCH_OLDER: return yes(age_s(s, m) >= (int64_t)n->u.number);
 	case SEARCH_YOUNGER: return yes(age_s(s, m) <= (int64_t)n->u.number);
 	case SEARCH_SAVEDBEFORE: return yes(save_day(m) < n->u.days);

@@ -33,7 +33,7 @@ struct term {
 /* The extensions whose keys search_ask() answers (wire/search.h). */
 enum {
 	SEARCH_KEYS_SERVED = SEARCH_EXT_WITHIN | SEARCH_EXT_CONDSTORE | SEARCH_EXT_SAVEDATE |
-			     SEARCH_EXT_OBJECTID
+			     SEARCH_EXT_OBJECTID | SEARCH_EXT_MESSAGELIMIT
 };
 
 struct search {

@@ -56,6 +56,8 @@ struct server_limits {
 	uint64_t metadata_bytes;   /* of one value */
 	uint64_t quota_warning_percent; /* of a quota; 0: no warning */
 	unsigned quota_refuses_mail; /* LMTP over quota: 552 instead of 452 */
+	uint32_t messages;    /* of one command (RFC 9738); 0: no limit */
+	uint64_t progress_ms; /* between two INPROGRESS (RFC 9585) */
 	unsigned lmtp_connections; /* in all; then 421 */
 	unsigned recipients;	   /* of one message; then 452 */
 	uint64_t lmtp_idle_ms;	   /* without a command or text of the message; then 421 */

@@ -79,6 +79,12 @@ static const struct number_key keys[] = {
 	    "Without a command, logged in. At least 30 minutes (RFC 9051 section 5.4)."),
 	LIMIT("slow-reader-seconds", 10, 86400, 300, 1000, slow_peer_ms,
 	      "Output that makes no progress for so long ends the connection."),
+	LIMIT("messages-per-command", 0, 4294967295, 0, 1, messages,
+	      "Messages that one FETCH, STORE, SEARCH, COPY, MOVE, APPEND or UID EXPUNGE "
+	      "may\n"
+	      "touch (RFC 9738). Clients that do not know of it miss the rest. 0: no limit."),
+	LIMIT("progress-seconds", 1, 3600, 10, 1000, progress_ms,
+	      "Between two notices of a command that takes long (RFC 9585)."),
 	LIMIT("lmtp-connections", 1, 1000000, 100, 1, lmtp_connections,
 	      "Connections that deliver mail, in all."),
 	LIMIT("lmtp-recipients", 1, 10000, 1000, 1, recipients,

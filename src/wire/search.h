@@ -44,6 +44,8 @@ enum search_key {
 	SEARCH_MODSEQ, /* u.modseq (RFC 7162) */
 	SEARCH_OLDER,
 	SEARCH_YOUNGER, /* u.number, seconds (RFC 5032) */
+	SEARCH_UIDAFTER,
+	SEARCH_UIDBEFORE, /* u.number (RFC 9738) */
 	SEARCH_SAVEDBEFORE,
 	SEARCH_SAVEDON,
 	SEARCH_SAVEDSINCE, /* u.days (RFC 8514) */
@@ -70,6 +72,7 @@ enum search_ext {
 	SEARCH_EXT_SAVEDATE = 4,
 	SEARCH_EXT_OBJECTID = 8,
 	SEARCH_EXT_FUZZY = 16,
+	SEARCH_EXT_MESSAGELIMIT = 32,
 };
 
 struct search_node {
