@@ -8,6 +8,7 @@
 #include "server/append_state.h"
 #include "server/mailbox_name.h"
 #include "server/message_limit.h"
+#include "server/notify.h"
 #include "server/place.h"
 #include "server/quota.h"
 #include "server/reply.h"
@@ -301,6 +302,7 @@ static enum verdict answer(struct cmd *cmd)
 		return reply_no(cmd, "NONEXISTENT", "The message is gone already.");
 	if (cmd->op->rc != ERR_OK)
 		return reply_err_target(cmd, cmd->op->rc);
+	notify_made(cmd, op_uidvalidity(cmd->op), op_target_uids(cmd->op));
 	buf_printf(&b, "APPENDUID %u ", op_uidvalidity(cmd->op));
 	numset_print(op_target_uids(cmd->op), &b);
 	code = arena_printf(cmd->arena, "%.*s", (int)b.n, b.p + b.off);

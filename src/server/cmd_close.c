@@ -102,7 +102,7 @@ static const struct command commands[] = {
 	{ "CHECK", IN_SELECTED, 0, run_check },
 	{ "CLOSE", IN_SELECTED, CMD_NO_REPORT, run_close },
 	{ "UNSELECT", IN_SELECTED, CMD_NO_REPORT, run_unselect },
-	{ "EXPUNGE", IN_SELECTED, CMD_UID, run_expunge },
+	{ "EXPUNGE", IN_SELECTED, CMD_UID | CMD_TELLS, run_expunge },
 	{ 0 },
 };
 const struct extension cmd_close = {

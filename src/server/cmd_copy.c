@@ -3,6 +3,7 @@
 #include "server/condstore.h"
 #include "server/mailbox_name.h"
 #include "server/message_limit.h"
+#include "server/notify.h"
 #include "server/place.h"
 #include "server/quota.h"
 #include "server/reply.h"
@@ -19,6 +20,7 @@ static const char *copyuid(struct cmd *cmd)
 
 	if (numset_count(op_target_uids(cmd->op)) == 0)
 		return NULL;
+	notify_made(cmd, op_uidvalidity(cmd->op), op_target_uids(cmd->op));
 	buf_printf(&b, "COPYUID %u ", op_uidvalidity(cmd->op));
 	numset_print(op_source_uids(cmd->op), &b);
 	buf_putc(&b, ' ');
@@ -102,7 +104,7 @@ static enum verdict run_move(struct cmd *cmd)
 
 static const struct command commands[] = {
 	{ "COPY", IN_SELECTED, CMD_UID | CMD_NUMBERS, run_copy },
-	{ "MOVE", IN_SELECTED, CMD_UID | CMD_NUMBERS, run_move },
+	{ "MOVE", IN_SELECTED, CMD_UID | CMD_NUMBERS | CMD_TELLS, run_move },
 	{ 0 },
 };
 const struct extension cmd_copy = {

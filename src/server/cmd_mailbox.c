@@ -1,12 +1,37 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 sections 6.3.4 to 6.3.8; RFC
  * 6154 USE). */
 #include "server/mailbox_name.h"
+#include "server/notify.h"
 #include "server/place.h"
 #include "server/object_id.h"
 #include "server/reply.h"
 #include "wire/list.h"
 
 enum { PARSE, ANSWER };
+
+/* The names that the command changes, for who need not be told of them (RFC 5465). */
+static void keep_names(struct cmd *cmd, struct span one, struct span two)
+{
+	struct span *names = cmd->state = arena_array(cmd->arena, 2, sizeof *names);
+
+	names[0] = one;
+	names[1] = two;
+}
+
+static void tell_no_more(struct cmd *cmd)
+{
+	const struct span *names = cmd->state;
+
+	for (int i = 0; i < 2; i++)
+		if (names[i].n)
+			notify_renamed(cmd, names[i], names[1].n > 0);
+}
+
+static enum verdict changed(struct cmd *cmd)
+{
+	tell_no_more(cmd);
+	return reply_done(cmd);
+}
 
 /* RFC 9051 section 6.3.4: a trailing "/" declares that names are to come below. */
 static struct span without_slash(struct span path)
@@ -30,7 +55,8 @@ static bool parse_use(struct cmd *cmd, unsigned *ret_use, bool *ret_unknown)
 		return false;
 	use = wire_param_find(&params, "USE");
 	if (!use || params.n != 1)
-		return cursor_fail(&cmd->cur, "only USE is known as a parameter of CREATE");
+		return cursor_fail(&cmd->cur,
+				   "only USE is known as a parameter of CREATE");
 	value = cursor_on(&cmd->cur, use->value);
 	cursor_list_open(&value);
 	if (cursor_peek(&value) == ')')
@@ -57,6 +83,7 @@ static enum verdict create_answer(struct cmd *cmd)
 		return reply_no(cmd, "USEATTR", "Another mailbox has that special use.");
 	if (cmd->op->rc != ERR_OK)
 		return reply_err(cmd, cmd->op->rc);
+	tell_no_more(cmd);
 	id = object_id_mailbox(cmd->arena, op_mailbox_id(cmd->op));
 	return reply_ok(cmd, arena_printf(cmd->arena, "MAILBOXID (%.*s)", (int)id.n, id.p),
 			"CREATE completed.");
@@ -81,6 +108,7 @@ static enum verdict run_create(struct cmd *cmd)
 		return reply_no(cmd, "USEATTR", "That special use is not supported.");
 	if (!place_find_new(cmd, path, &place))
 		return cmd->verdict;
+	keep_names(cmd, place.path, SPAN_NONE);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_create(place.account, place.path, use, cmd_to(cmd)));
 }
@@ -92,7 +120,7 @@ static enum verdict run_delete(struct cmd *cmd)
 
 	if (cmd->step == ANSWER) {
 		switch (cmd->op->rc) {
-		case ERR_OK: return reply_done(cmd);
+		case ERR_OK: return changed(cmd);
 		case ERR_BUSY:
 			return reply_no(cmd, "HASCHILDREN",
 					"It has mailboxes below it; delete those first.");
@@ -107,6 +135,7 @@ static enum verdict run_delete(struct cmd *cmd)
 		return reply_syntax(cmd);
 	if (!place_find(cmd, path, RIGHT_X, &place))
 		return cmd->verdict;
+	keep_names(cmd, place.path, SPAN_NONE);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_delete(place.account, place.path, cmd_to(cmd)));
 }
@@ -117,7 +146,7 @@ static enum verdict run_rename(struct cmd *cmd)
 	struct span from, to;
 
 	if (cmd->step == ANSWER)
-		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : reply_done(cmd);
+		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : changed(cmd);
 	cursor_sp(&cmd->cur);
 	from = without_slash(mailbox_name(cmd));
 	cursor_sp(&cmd->cur);
@@ -129,6 +158,7 @@ static enum verdict run_rename(struct cmd *cmd)
 	if (!place_same_account(&old, &new))
 		return reply_no(cmd, "CANNOT",
 				"A mailbox stays with its owner; copy its messages.");
+	keep_names(cmd, old.path, new.path);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_rename(old.account, old.path, new.path, cmd_to(cmd)));
 }
@@ -139,11 +169,12 @@ static enum verdict subscribe(struct cmd *cmd, bool on)
 	struct span path;
 
 	if (cmd->step == ANSWER)
-		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : reply_done(cmd);
+		return cmd->op->rc ? reply_err(cmd, cmd->op->rc) : changed(cmd);
 	cursor_sp(&cmd->cur);
 	path = without_slash(mailbox_name(cmd));
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
+	keep_names(cmd, path, SPAN_NONE);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_subscribe(cmd->session->account, path, on, cmd_to(cmd)));
 }

@@ -57,6 +57,7 @@ enum {
 	CMD_STREAM = 8,     /* takes literals as they come (APPEND) */
 	CMD_STREAM_SECOND = 16, /* but the second argument, a mailbox, may be one (REPLACE) */
 	CMD_NUMBERS = 32,   /* takes message numbers, but for UID x: BAD under UIDONLY */
+	CMD_TELLS = 64,	    /* EXPUNGE is its own answer: told whatever NOTIFY says */
 };
 
 struct command {
@@ -99,6 +100,8 @@ struct cmd {
 	bool told_modseq;		    /* a response named a MODSEQ (condstore.h) */
 	bool may_expunge;		    /* EXPUNGE may be reported now */
 	bool no_report;
+	bool is_own;	   /* of `background`: nobody asked, no tagged reply */
+	struct cmd *under; /* IDLE, which goes on when this one has ended */
 };
 
 /* How a store op is started for this command: cmd->op = store_call(..., cmd_to(cmd)). */
@@ -162,6 +165,11 @@ struct extension {
 	/* Responses that no command asked for, selected or not: before the tagged line of any
 	 * command, and in IDLE when the account has changed. */
 	void (*tell)(struct cmd *);
+	/*
+	 * Asked between commands, and inside IDLE (`idle`), while session->is_notified: a
+	 * command of the server's own to be run now (dispatch.h), or NULL.
+	 */
+	struct cmd *(*background)(struct session *, const struct cmd *idle);
 };
 
 /* Generated from meson.build; ends with NULL. */

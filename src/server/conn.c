@@ -286,14 +286,14 @@ static void finish(struct conn *c, enum verdict verdict)
 		report(cmd);
 	if (why)
 		c->bye_text = why;
-	else
+	else if (!cmd->is_own)
 		net_write(c->net, buf_span(&cmd->tagged));
-	c->session->commands++;
-	if (cmd->tagged_kind == TAGGED_BAD)
+	c->session->commands += !cmd->is_own;
+	if (cmd->tagged_kind == TAGGED_BAD && !cmd->is_own)
 		count_bad(c);
 	if (cmd->has_literal)
 		refuse_literal(c, &cmd->literal);
-	c->cmd = NULL;
+	c->cmd = cmd->under;
 	cmd_free(cmd);
 	if (verdict == CMD_CLOSE)
 		conn_end(c);
@@ -355,6 +355,26 @@ void conn_step(struct conn *c)
 
 /* ---- what happens ---- */
 
+/* What an extension has to say that nobody asked for (RFC 5465). False: nothing. */
+static bool background(struct conn *c)
+{
+	struct session *s = c->session;
+	struct cmd *idle = c->cmd, *own = NULL;
+
+	if (!s->is_notified || (idle && idle->wait != WAIT_CHANGE))
+		return false;
+	for (size_t i = 0; server_extensions[i] && !own; i++)
+		if (server_extensions[i]->background)
+			own = server_extensions[i]->background(s, idle);
+	if (!own)
+		return false;
+	own->is_own = true;
+	own->under = idle;
+	c->cmd = own;
+	conn_step(c);
+	return true;
+}
+
 /*
  * Runs what there is to run. Reading stops while a command runs or the peer does
  * not read; all replies of a turn leave in one write.
@@ -376,7 +396,7 @@ static void conn_pump(struct conn *c)
 			if (net_is_full(c->net))
 				break;
 		}
-		if (!conn_input(c))
+		if (!background(c) && (c->is_closing || !conn_input(c)))
 			break;
 	}
 	if (!c->is_closing) {
@@ -416,10 +436,14 @@ static void run_again(struct task *t)
 
 void conn_changed(struct conn *c)
 {
-	if (c->is_pumping || !c->cmd || c->cmd->wait != WAIT_CHANGE)
+	if (c->is_pumping)
 		return;
-	c->cmd->line = SPAN_NONE;
-	conn_resume(c);
+	if (c->cmd && c->cmd->wait == WAIT_CHANGE) {
+		c->cmd->line = SPAN_NONE;
+		conn_resume(c);
+	} else if (!c->cmd && c->session->is_notified) {
+		conn_pump(c);
+	}
 }
 
 void conn_go_on(struct conn *c)

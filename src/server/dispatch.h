@@ -18,10 +18,10 @@ struct cmd *dispatch(struct conn *c, struct span frame,
  */
 bool dispatch_streams(struct conn *c, struct span frame,
 		      const struct frame_literal *literal);
-/* Ends a command and what it deferred. */
 /* A command of the server's own, which nobody sent; it writes what it says as its tagged
  * reply. */
 struct cmd *dispatch_own(struct conn *c, const struct command *def);
+/* Ends a command and what it deferred. */
 void cmd_free(struct cmd *cmd);
 
 #endif

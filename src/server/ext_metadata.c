@@ -4,6 +4,7 @@
  */
 #include "server/mailbox_name.h"
 #include "server/metadata.h"
+#include "server/notify.h"
 #include "server/reply.h"
 #include "wire/list.h"
 
@@ -386,6 +387,7 @@ static enum verdict run_set(struct cmd *cmd)
 struct heard {
 	struct cmd *cmd;
 	struct news *news;
+	const struct names *names;
 	struct {
 		uint32_t mailbox;
 		struct span entry;
@@ -393,11 +395,20 @@ struct heard {
 	size_t n;
 };
 
+static const struct name *name_of(const struct names *names, uint32_t mailbox)
+{
+	for (size_t k = 0; k < names->n; k++)
+		if (names->at[k]->mailbox == mailbox)
+			return names->at[k];
+	return NULL;
+}
+
 static void hear(void *arg, const struct attr_key *key, uint64_t modseq)
 {
 	struct heard *h = arg;
 	struct session *s = h->cmd->session;
 	bool is_use = key->kind == ATTR_SPECIAL_USE;
+	const struct name *name = NULL;
 	struct span entry;
 
 	if (!is_use && key->kind != ATTR_METADATA)
@@ -405,7 +416,9 @@ static void hear(void *arg, const struct attr_key *key, uint64_t modseq)
 	if (modseq == h->news->own || h->n == sizeof h->at / sizeof h->at[0] ||
 	    (key->user.n && !span_eq(key->user, auth_account(&s->who))))
 		return;
-	if (key->mailbox && !(s->enabled & ENABLED_METADATA))
+	if (key->mailbox && !(name = name_of(h->names, key->mailbox)))
+		return;
+	if (!notify_wants_metadata(s, name))
 		return;
 	entry = is_use ? SPAN(METADATA_SPECIAL_USE)
 		       : metadata_entry_of(h->cmd->arena, key);
@@ -417,15 +430,12 @@ static void hear(void *arg, const struct attr_key *key, uint64_t modseq)
 }
 
 /* All entries of the mailbox that the i-th is of: one line. */
-static void tell_mailbox(struct heard *h, size_t i, const struct names *names)
+static void tell_mailbox(struct heard *h, size_t i)
 {
 	struct buf *out = cmd_out(h->cmd);
 	uint32_t mailbox = h->at[i].mailbox;
-	const struct name *name = NULL;
+	const struct name *name = mailbox ? name_of(h->names, mailbox) : NULL;
 
-	for (size_t k = 0; mailbox && !name && k < names->n; k++)
-		if (names->at[k]->mailbox == mailbox)
-			name = names->at[k];
 	for (size_t k = 0; k < i; k++)
 		if (h->at[k].mailbox == mailbox)
 			return; /* told */
@@ -449,20 +459,18 @@ static void tell(struct cmd *cmd)
 {
 	struct session *s = cmd->session;
 	struct heard h = { .cmd = cmd };
-	const struct names *names;
 
-	if (!(s->enabled & (ENABLED_METADATA | ENABLED_METADATA_SERVER)))
+	if (!(s->enabled & (ENABLED_METADATA | ENABLED_METADATA_SERVER)) &&
+	    !s->is_notified && !s->unwanted)
 		return;
+	h.names = account_names_now(s->account);
 	h.news = news_of(s);
 	h.news->since = account_attr_changes(s->account, h.news->since,
 					     h.news->has_begun ? hear : NULL, &h);
 	h.news->has_begun = true;
-	if (h.n == 0)
-		return;
-	names = account_names_now(s->account);
 	for (size_t i = 0; i < h.n; i++)
-		tell_mailbox(&h, i, names);
-	names_unref(names);
+		tell_mailbox(&h, i);
+	names_unref(h.names);
 }
 
 static const struct command commands[] = {

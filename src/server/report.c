@@ -104,9 +104,11 @@ static void tell_message(struct walk *w, uint32_t told_seq, const struct view_ms
 		return;
 	report_fetch_begin(w->cmd, out, seq, m->uid);
 	/* RFC 9051 section 6.4.9: an answer to a UID command names the UID; rev2
-	 * clients get it in every such response, and so do those of RFC 7162. */
+	 * clients get it in every such response, and so do those of RFC 7162 and of NOTIFY
+	 * (RFC 5465 5.1). */
 	if (!session_is_uidonly(w->cmd->session) &&
-	    (w->cmd->uid || with_modseq || session_is_rev2(w->cmd->session))) {
+	    (w->cmd->uid || with_modseq || session_is_rev2(w->cmd->session) ||
+	     w->cmd->session->is_notified)) {
 		buf_put(out, SPAN("UID "));
 		buf_put_u64(out, m->uid);
 		buf_putc(out, ' ');
@@ -163,7 +165,7 @@ static void tell_changed(void *arg, uint32_t new_seq, const struct view_msg *old
 	const struct report_silent *silent = w->cmd->silent;
 	unsigned what = TELL_FLAGS | TELL_MODSEQ;
 
-	if (now->uid >= w->limit)
+	if (now->uid >= w->limit || (w->cmd->session->unwanted & UNWANTED_FLAGS))
 		return;
 	if (w->cmd->mark && numset_has(w->cmd->mark, now->uid))
 		return;
@@ -256,6 +258,13 @@ static void tell_extensions(struct walk *w, struct view *old, bool is_told)
 			server_extensions[i]->on_report(w->cmd, old, w->now, is_told);
 }
 
+/* NOTIFY without message events: numbers stay, but for EXPUNGE and its like. */
+static bool is_unwanted(const struct cmd *cmd)
+{
+	return (cmd->session->unwanted & UNWANTED_MESSAGES) &&
+	       !(cmd->def->flags & CMD_TELLS);
+}
+
 static void report_walk(struct walk *w)
 {
 	struct selected *sel = w->sel;
@@ -265,7 +274,7 @@ static void report_walk(struct walk *w)
 
 	view_diff(sel->view, w->now,
 		  &(struct view_diff){ .expunged = count_gone, .arg = w });
-	hold = w->gone && !w->cmd->may_expunge;
+	hold = (w->gone && !w->cmd->may_expunge) || is_unwanted(w->cmd);
 	w->gone = 0;
 	w->limit = old_uidnext;
 	if (!hold) {

@@ -75,6 +75,7 @@ static void changed(void *arg)
 {
 	struct session *s = arg;
 
+	s->is_changed = true;
 	conn_changed(s->conn);
 }
 

@@ -23,6 +23,10 @@ enum enabled { /* what ENABLE turned on (RFC 5161), or a command implied */
 	       ENABLED_MAX = 65536, /* the last bit */
 };
 
+/* Of the selected mailbox, what the client does not want told by itself (RFC 5465). */
+enum unwanted { UNWANTED_MESSAGES = 1, /* new and expunged: its numbers stay as they are */
+		UNWANTED_FLAGS = 2 };
+
 struct session {
 	struct conn *conn;
 	struct arena *arena;
@@ -34,6 +38,9 @@ struct session {
 	struct account *account;
 	struct watch *watch;	   /* of the account */
 	unsigned enabled;	   /* enum enabled */
+	bool is_changed;	   /* the account, since `background` looked (command.h) */
+	bool is_notified;	   /* NOTIFY SET is in force (notify.h) */
+	unsigned unwanted;	   /* enum unwanted */
 	struct selected *selected; /* selected.h; NULL unless IN_SELECTED */
 	void **slots;		   /* one an extension, by index */
 	uint64_t commands;

@@ -169,14 +169,25 @@ static bool macro_read(struct cursor *c, struct fetch_args *a)
 	return n > 0;
 }
 
+bool cursor_fetch_items(struct cursor *c, unsigned allowed, struct fetch_args *ret_args)
+{
+	struct fetch_args a = { 0 };
+
+	cursor_list_open(c);
+	do {
+		item_read(c, allowed, &a);
+	} while (cursor_list_more(c));
+	if (!c->bad)
+		*ret_args = a;
+	return !c->bad;
+}
+
 bool cursor_fetch_args(struct cursor *c, unsigned allowed, struct fetch_args *ret_args)
 {
 	struct fetch_args a = { 0 };
 
-	if (cursor_try_list_open(c)) {
-		do {
-			item_read(c, allowed, &a);
-		} while (cursor_list_more(c));
+	if (cursor_peek(c) == '(') {
+		cursor_fetch_items(c, allowed, &a);
 	} else if (!macro_read(c, &a)) {
 		item_read(c, allowed, &a);
 	}

@@ -72,6 +72,8 @@ struct fetch_args {
 
 /* Items and modifiers, behind "FETCH" SP sequence-set SP, without the CRLF. */
 bool cursor_fetch_args(struct cursor *c, unsigned allowed, struct fetch_args *ret_args);
+/* "(" item *(SP item) ")" alone: of NOTIFY and UPDATE (RFC 5465). */
+bool cursor_fetch_items(struct cursor *c, unsigned allowed, struct fetch_args *ret_args);
 void emit_fetch_args(struct buf *out, struct emit_mode m, const struct fetch_args *a);
 
 /* section, "[" ... "]"; `binary`: section-binary. */
