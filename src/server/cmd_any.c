@@ -23,7 +23,7 @@ static enum verdict run_logout(struct cmd *cmd)
 {
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	untagged(cmd, "BYE Good bye.");
+	untagged_bye(cmd, "Good bye.");
 	reply_done(cmd);
 	return CMD_CLOSE;
 }

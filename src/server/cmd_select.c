@@ -109,13 +109,20 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 		claim_recent(sel);
 		untagged(cmd, "%u RECENT", (unsigned)numset_count(&sel->recent));
 		if (view_first_unseen(sel->view) && !session_is_uidonly(s))
-			untagged(cmd, "OK [UNSEEN %u] First message without \\Seen.",
-				 view_first_unseen(sel->view));
+			untagged_ok(cmd,
+				    arena_printf(cmd->arena, "UNSEEN %u",
+						 view_first_unseen(sel->view)),
+				    "First message without \\Seen.");
 	}
-	untagged(cmd, "OK [UIDVALIDITY %u] UIDs are valid.", view_uidvalidity(sel->view));
-	untagged(cmd, "OK [UIDNEXT %u] Next UID.", view_uidnext(sel->view));
+	untagged_ok(cmd,
+		    arena_printf(cmd->arena, "UIDVALIDITY %u",
+				 view_uidvalidity(sel->view)),
+		    "UIDs are valid.");
+	untagged_ok(cmd, arena_printf(cmd->arena, "UIDNEXT %u", view_uidnext(sel->view)),
+		    "Next UID.");
 	id = object_id_mailbox(cmd->arena, view_mailbox_id(sel->view));
-	untagged(cmd, "OK [MAILBOXID (%.*s)] Its identifier.", (int)id.n, id.p);
+	untagged_ok(cmd, arena_printf(cmd->arena, "MAILBOXID (%.*s)", (int)id.n, id.p),
+		    "Its identifier.");
 	untagged_ok(cmd, "URLMECH INTERNAL", "How URLs of it are authorized.");
 	if (session_condstore(s))
 		untagged_ok(cmd, condstore_highest(cmd), "Highest modification sequence.");

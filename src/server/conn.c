@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "server/language.h"
 #include "server/conn.h"
 
 #include "base/clock.h"
@@ -110,7 +111,7 @@ void conn_fail(struct conn *c, const char *bye)
 		return;
 	if (c->is_greeted || !net_is_tls(c->net)) {
 		net_write(c->net, SPAN("* BYE "));
-		net_write(c->net, span_str(bye));
+		net_write(c->net, span_str(language_text(c->session, bye)));
 		net_write(c->net, SPAN("\r\n"));
 	}
 	conn_end(c);
@@ -324,7 +325,8 @@ static void start_wait(struct conn *c)
 	case WAIT_LITERAL:
 		c->literal_left = cmd->literal.bytes;
 		if (cmd->literal.sync)
-			continuation(cmd, SPAN("Ready for the literal."));
+			continuation(cmd, span_str(language_text(
+					  cmd->session, "Ready for the literal.")));
 		break;
 	case WAIT_DRAIN:
 		/* Sent meanwhile: on_drained will not come. */

@@ -1,4 +1,5 @@
 /* IDLE (RFC 2177; RFC 9051 section 6.3.13): changes are told as they come, until DONE. */
+#include "server/language.h"
 #include "server/reply.h"
 #include "server/report.h"
 
@@ -16,7 +17,8 @@ static enum verdict run(struct cmd *cmd)
 	if (cmd->step == PARSE) {
 		if (!cursor_end(&cmd->cur))
 			return reply_syntax(cmd);
-		continuation(cmd, SPAN("Idling; send DONE to end."));
+		continuation(cmd, span_str(language_text(
+					  cmd->session, "Idling; send DONE to end.")));
 		report(cmd);
 		return wait(cmd);
 	}

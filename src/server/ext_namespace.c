@@ -2,11 +2,16 @@
  * levels. */
 #include "server/reply.h"
 
+void namespace_put(struct cmd *cmd)
+{
+	untagged(cmd, "NAMESPACE ((\"\" \"/\")) NIL NIL");
+}
+
 static enum verdict run(struct cmd *cmd)
 {
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	untagged(cmd, "NAMESPACE ((\"\" \"/\")) NIL NIL");
+	namespace_put(cmd);
 	return reply_done(cmd);
 }
 

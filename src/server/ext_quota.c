@@ -3,6 +3,7 @@
  * its owner's, "#user/NAME". Limits are set by administrators alone, acting for the user:
  * who proved the credential decides, as for UNAUTHENTICATE (doc/standards.md).
  */
+#include "server/language.h"
 #include "server/quota.h"
 
 #include "server/mailbox_name.h"
@@ -33,7 +34,8 @@ void quota_warn(struct cmd *cmd, struct account *a)
 		    q.used[r] <
 			q.limit[r] / 100 * percent + q.limit[r] % 100 * percent / 100)
 			continue;
-		untagged(cmd, "NO [OVERQUOTA] The quota is nearly used up.");
+		untagged(cmd, "NO [OVERQUOTA] %s",
+		 language_text(cmd->session, "The quota is nearly used up."));
 		return;
 	}
 }

@@ -21,7 +21,7 @@ static void offer(const struct conn *c, unsigned state, struct buf *out)
 
 static enum verdict refuse(struct cmd *cmd, const char *why)
 {
-	untagged(cmd, "BYE %s", why);
+	untagged_bye(cmd, why);
 	return CMD_CLOSE;
 }
 

@@ -1,6 +1,7 @@
 /* Replies of commands: tagged lines, untagged responses, errors in words. */
 #include "server/reply.h"
 
+#include "server/language.h"
 #include "server/message_limit.h"
 
 static void tagged_set(struct cmd *cmd, enum tagged kind, const char *word,
@@ -15,7 +16,7 @@ static void tagged_set(struct cmd *cmd, enum tagged kind, const char *word,
 	if (code)
 		buf_printf(b, " [%s]", code);
 	buf_putc(b, ' ');
-	buf_puts(b, text);
+	buf_puts(b, language_text(cmd->session, text));
 	buf_puts(b, "\r\n");
 	cmd->tagged_kind = kind;
 }
@@ -26,7 +27,7 @@ enum verdict reply_ok(struct cmd *cmd, const char *code, const char *text)
 	const char *limited = message_limit_code(cmd);
 
 	if (limited && code)
-		untagged(cmd, "NO [%s] The command was done for the newest messages.",
+		untagged(cmd, language_text(cmd->session, "NO [%s] The command was done for the newest messages."),
 			 limited);
 	else if (limited)
 		code = limited;
@@ -56,7 +57,10 @@ enum verdict reply_syntax(struct cmd *cmd)
 	const char *why = cmd->cur.why ? cmd->cur.why
 				       : "the arguments are not well formed";
 
-	return reply_bad(cmd, arena_printf(cmd->arena, "%s: %s.", cmd->def->name, why));
+	why = language_text(cmd->session, why);
+	return reply_bad(cmd, arena_printf(cmd->arena,
+					   language_text(cmd->session, "%s: %s."),
+					   cmd->def->name, why));
 }
 
 enum verdict reply_done(struct cmd *cmd)
@@ -67,7 +71,7 @@ enum verdict reply_done(struct cmd *cmd)
 enum verdict reply_done_code(struct cmd *cmd, const char *code)
 {
 	return reply_ok(cmd, code,
-			arena_printf(cmd->arena, "%s%s completed.",
+			arena_printf(cmd->arena, language_text(cmd->session, "%s%s completed."),
 				     cmd->uid ? "UID " : "", cmd->def->name));
 }
 
@@ -142,7 +146,12 @@ enum verdict reply_err_target(struct cmd *cmd, enum err e)
 
 void untagged_ok(struct cmd *cmd, const char *code, const char *text)
 {
-	untagged(cmd, "OK [%s] %s", code, text);
+	untagged(cmd, "OK [%s] %s", code, language_text(cmd->session, text));
+}
+
+void untagged_bye(struct cmd *cmd, const char *text)
+{
+	untagged(cmd, "BYE %s", language_text(cmd->session, text));
 }
 
 void untagged(struct cmd *cmd, const char *fmt, ...)

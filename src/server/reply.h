@@ -1,5 +1,5 @@
 /*
- * Replies: the tagged one of a command, untagged responses, errors as people
+ * Replies in the language of the session (language.h): the tagged one of a command, untagged responses, errors as people
  * and programs read them (RFC 9051 section 7.1; codes RFC 5530).
  */
 #ifndef SERVER_REPLY_H
@@ -26,10 +26,14 @@ enum verdict reply_err(struct cmd *cmd, enum err e);
 enum verdict reply_err_target(struct cmd *cmd, enum err e);
 /* "* OK [code] text" */
 void untagged_ok(struct cmd *cmd, const char *code, const char *text);
+/* "* BYE text" */
+void untagged_bye(struct cmd *cmd, const char *text);
 /* "* <words>" CRLF, printf-like. */
 void untagged(struct cmd *cmd, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* "+ text" CRLF, flushed. */
+/* "+ text" CRLF, flushed; what people read goes through language_text() before. */
+/* The NAMESPACE response (ext_namespace.c). */
+void namespace_put(struct cmd *cmd);
 void continuation(struct cmd *cmd, struct span text);
 
 #endif

@@ -69,3 +69,17 @@ def test_s37_the_comparator_is_the_default_again(site, how, alice, bob):
         k.ok("COMPARATOR").one(rb"\* COMPARATOR i;unicode-casemap$")
         k.ok("SELECT INBOX")
         assert k.ok('SEARCH FROM "FOOBAR"').one(rb"\* SEARCH(.*)")[1] == b" 1"
+
+
+def test_s36_the_language_is_the_default_again(site, how, alice, bob):
+    with site.session(alice, how) as k:
+        k.ok("LANGUAGE de").one(rb"\* LANGUAGE \(de\)$")
+        assert k.no("SELECT nothere").text == "Ein solches Postfach gibt es nicht."
+        k.unauthenticate()
+        assert k.bad("SELECT nothere").text == "Log in first."
+        k.ok("LANGUAGE fr")
+        k.login(bob)            # one that was chosen before the login holds on
+        assert k.no("SELECT nothere").text == "Cette boîte n'existe pas."
+        k.unauthenticate()
+        k.login(bob)
+        assert k.no("SELECT nothere").text == "There is no such mailbox."
