@@ -36,6 +36,65 @@ struct sort_state {
 	size_t n, cap, scratched;
 };
 
+/*
+ * The last result of the selected mailbox: what messages are sorted by never changes, so
+ * the same messages by the same criteria have the same order; pages of PARTIAL are asked
+ * for one after another (RFC 5267 section 4.5).
+ */
+enum { KEPT_MAX = 1 << 18 }; /* messages */
+
+struct kept {
+	struct sort_criteria criteria;
+	const struct comparator *comparator;
+	struct numset hits;
+	uint32_t *uids; /* in their order */
+	size_t n;
+	bool is_deferred;
+};
+
+extern const struct extension cmd_sort;
+
+static void kept_drop(void *arg)
+{
+	struct kept *k = arg;
+
+	numset_done(&k->hits);
+	free(k->uids);
+	*k = (struct kept){ 0 };
+}
+
+static bool criteria_equal(const struct sort_criteria *a, const struct sort_criteria *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].by != b->v[i].by || a->v[i].reverse != b->v[i].reverse)
+			return false;
+	return true;
+}
+
+static void keep(struct cmd *cmd, const struct sort_state *st, const uint32_t *uids)
+{
+	struct selected *sel = cmd->session->selected;
+	struct kept *k = session_slot(cmd->session, &cmd_sort);
+	bool is_deferred = k->is_deferred;
+
+	kept_drop(k);
+	k->is_deferred = is_deferred;
+	if (st->n > KEPT_MAX)
+		return;
+	if (!is_deferred)
+		arena_defer(sel->arena, kept_drop, k);
+	k->is_deferred = true;
+	k->criteria = st->criteria;
+	k->comparator = st->comparator;
+	numset_copy(&k->hits, &st->run.hits);
+	k->uids = xcalloc(st->n, sizeof *k->uids);
+	if (st->n > 0)
+		memcpy(k->uids, uids, st->n * sizeof *uids);
+	k->n = st->n;
+}
+
 static void state_done(void *arg)
 {
 	struct sort_state *st = arg;
@@ -161,30 +220,40 @@ static void reply_sort(struct cmd *cmd, const uint32_t *v, size_t n, uint64_t mo
 	buf_puts(out, "\r\n");
 }
 
-static enum verdict all_done(struct cmd *cmd)
+static enum verdict answer(struct cmd *cmd, const uint32_t *uids, size_t n)
 {
 	struct sort_state *st = cmd->state;
-	uint32_t *uids = xcalloc(st->n, sizeof *uids);
-	uint32_t *numbers = xcalloc(st->n, sizeof *numbers);
-	struct found saved = found_of_list(uids, st->n);
-	struct found found = found_of_list(cmd->uid ? uids : numbers, st->n);
+	uint32_t *numbers = xcalloc(n, sizeof *numbers);
+	struct found saved = found_of_list(uids, n);
+	struct found found = found_of_list(cmd->uid ? uids : numbers, n);
 
-	if (st->n > 0)
-		qsort_r(st->v, st->n, sizeof *st->v, compare, &st->keys);
-	for (size_t i = 0; i < st->n; i++) {
-		uids[i] = st->v[i].uid;
-		numbers[i] = st->v[i].seq;
-	}
+	for (size_t i = 0; i < n && !cmd->uid; i++)
+		numbers[i] = view_seq(st->run.sel->view, uids[i]);
 	found_save(cmd, &st->program, &saved);
 	found.modseq = found_modseq(cmd, &st->program, &saved);
 	if (st->program.has_return)
 		esearch_reply(cmd, &st->program, &found);
 	else
-		reply_sort(cmd, found.list, st->n, found.modseq);
+		reply_sort(cmd, found.list, n, found.modseq);
 	context_keep(cmd, &st->program, NULL);
-	free(uids);
 	free(numbers);
 	return reply_done(cmd);
+}
+
+static enum verdict all_done(struct cmd *cmd)
+{
+	struct sort_state *st = cmd->state;
+	uint32_t *uids = xcalloc(st->n, sizeof *uids);
+	enum verdict v;
+
+	if (st->n > 0)
+		qsort_r(st->v, st->n, sizeof *st->v, compare, &st->keys);
+	for (size_t i = 0; i < st->n; i++)
+		uids[i] = st->v[i].uid;
+	keep(cmd, st, uids);
+	v = answer(cmd, uids, st->n);
+	free(uids);
+	return v;
 }
 
 /* ---- the steps ---- */
@@ -205,9 +274,15 @@ static enum verdict searched(struct cmd *cmd, enum verdict v)
 {
 	struct sort_state *st = cmd->state;
 	struct search_hits *h = &st->hits;
+	const struct kept *kept;
 
 	if (v != CMD_DONE || cmd->tagged_kind != TAGGED_NONE)
 		return arranged(cmd, v);
+	kept = session_slot_if(cmd->session, &cmd_sort);
+	if (kept && kept->uids && kept->comparator == st->comparator &&
+	    criteria_equal(&kept->criteria, &st->criteria) &&
+	    numset_equal(&kept->hits, &st->run.hits))
+		return answer(cmd, kept->uids, kept->n);
 	h->sel = st->run.sel;
 	h->uids = &st->run.hits;
 	h->names = st->names;
@@ -273,6 +348,7 @@ const struct extension cmd_sort = {
 	.capability = "SORT",
 	.states = IN_LOGGED_IN,
 	.commands = commands,
+	.slot_bytes = sizeof(struct kept),
 };
 const struct extension ext_sort_display = {
 	.name = "SORT=DISPLAY",

@@ -18,6 +18,61 @@ struct thread_state {
 	struct search_hits hits;
 };
 
+/*
+ * The last UID THREAD of the selected mailbox: the headers of the same messages arrange
+ * them the same way.
+ */
+enum { KEPT_MAX = 4 << 20 }; /* bytes */
+
+struct kept {
+	enum thread_by by;
+	const struct comparator *comparator;
+	struct numset hits;
+	struct buf text;
+	bool is_deferred;
+};
+
+extern const struct extension cmd_thread;
+
+static void kept_drop(void *arg)
+{
+	struct kept *k = arg;
+
+	numset_done(&k->hits);
+	buf_done(&k->text);
+	*k = (struct kept){ 0 };
+}
+
+static void keep(struct cmd *cmd, const struct thread_state *st, struct span text)
+{
+	struct kept *k = session_slot(cmd->session, &cmd_thread);
+	bool is_deferred = k->is_deferred;
+
+	kept_drop(k);
+	k->is_deferred = is_deferred;
+	if (text.n > KEPT_MAX || !st->uid)
+		return;
+	if (!is_deferred)
+		arena_defer(cmd->session->selected->arena, kept_drop, k);
+	k->is_deferred = true;
+	k->by = st->by;
+	k->comparator = collation_of(cmd->session);
+	numset_copy(&k->hits, &st->run.hits);
+	buf_put(&k->text, text);
+}
+
+/* The same as before? */
+static const struct kept *kept_of(struct cmd *cmd, const struct thread_state *st)
+{
+	const struct kept *k = session_slot_if(cmd->session, &cmd_thread);
+
+	if (!k || !st->uid || k->text.n == 0 || k->by != st->by ||
+	    k->comparator != collation_of(cmd->session) ||
+	    !numset_equal(&k->hits, &st->run.hits))
+		return NULL;
+	return k;
+}
+
 static void state_done(void *arg)
 {
 	struct thread_state *st = arg;
@@ -44,6 +99,7 @@ static enum verdict arranged(struct cmd *cmd, enum verdict v)
 	buf_puts(out, "* THREAD ");
 	before = out->n;
 	threads_print(st->threads, out);
+	keep(cmd, st, span_sub(buf_span(out), before, out->n));
 	if (out->n == before)
 		buf_truncate(out, before - 1);
 	buf_puts(out, "\r\n");
@@ -55,9 +111,17 @@ static enum verdict searched(struct cmd *cmd, enum verdict v)
 	struct thread_state *st = cmd->state;
 	struct search_hits *h = &st->hits;
 	uint64_t seed = (uintptr_t)st;
+	const struct kept *kept;
 
 	if (v != CMD_DONE || cmd->tagged_kind != TAGGED_NONE)
 		return v;
+	kept = kept_of(cmd, st);
+	if (kept) {
+		buf_puts(cmd_out(cmd), "* THREAD ");
+		buf_put(cmd_out(cmd), buf_span(&kept->text));
+		buf_puts(cmd_out(cmd), "\r\n");
+		return reply_done(cmd);
+	}
 	if (getrandom(&seed, sizeof seed, 0) < 0)
 		seed ^= (uintptr_t)cmd;
 	st->threads = threads_new(st->by, collation_of(cmd->session), seed);
@@ -117,6 +181,7 @@ const struct extension cmd_thread = {
 	.capability = "THREAD=ORDEREDSUBJECT",
 	.states = IN_LOGGED_IN,
 	.commands = commands,
+	.slot_bytes = sizeof(struct kept),
 };
 const struct extension ext_thread_references = {
 	.name = "THREAD=REFERENCES",
