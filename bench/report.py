@@ -281,7 +281,7 @@ def kept(path):
 INTRO = '''# Performance
 
 Written by `bench/compare` (root, Debian 12; `--help` says more). The same load
-generator drives Mailstile, Dovecot and Cyrus, one after the other, {rounds} rounds; a figure
+generator drives Mailstile, Dovecot and Cyrus, one after the other, up to {rounds} rounds; a figure
 is the median of its rounds. Every change is durable before it is acknowledged, in all three: Dovecot
 runs with `mail_fsync = always`, as its default does not sync flags. Switches of
 user go over TLS 1.3, all else over plain TCP on the loopback interface.
