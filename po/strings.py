@@ -16,7 +16,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOKEN = re.compile(r'''//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\w+|\s+|\S''',
                    re.S)
-SENTENCE = re.compile(r"[A-Z][^\n]* [^\n]*\.")
+SENTENCE = re.compile(r"(\[[A-Z]+\] )?[A-Z][^\n]* [^\n]*\.")
 WHY = {"cursor_fail", "fail", "run_or_string", "complain", "expected"}
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 

@@ -6,6 +6,7 @@
 #include "server/capability.h"
 #include "server/conn_run.h"
 #include "server/dispatch.h"
+#include "server/language.h"
 #include "server/overload.h"
 #include "server/reply.h"
 
@@ -51,7 +52,7 @@ static bool refuse(struct conn *c, const struct frame_literal *literal, const ch
 	unsigned limit = c->server->config.limits.bad_commands;
 
 	buf_put(out, tag.n ? tag : SPAN("*"));
-	buf_printf(out, " %s %s\r\n", kind, text);
+	buf_printf(out, " %s %s\r\n", kind, language_text(c->session, text));
 	drop(c, c->frame.scanned);
 	frame_skip_begin(&c->frame, literal);
 	if (++c->bad_commands >= limit && limit)
@@ -93,7 +94,10 @@ static bool on_literal(struct conn *c, const struct frame_literal *literal)
 		return refuse(c, literal, "BAD",
 			      "[TOOBIG] The literal is too large here.");
 	if (literal->sync) {
-		net_write(c->net, SPAN("+ Ready for the literal.\r\n"));
+		net_write(c->net, SPAN("+ "));
+		net_write(c->net,
+			  span_str(language_text(c->session, "Ready for the literal.")));
+		net_write(c->net, SPAN("\r\n"));
 		net_flush(c->net);
 	}
 	return true;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "server/collation.h"
 #include "server/context.h"
+#include "server/language.h"
 #include "server/reply.h"
 #include "server/search_found.h"
 #include "server/search_term.h"
@@ -85,7 +86,7 @@ static void refuse(struct cmd *cmd, const char *text)
 	buf_puts(out, "* NO [NOUPDATE ");
 	emit_quoted(out, cmd->tag);
 	buf_puts(out, "] ");
-	buf_puts(out, text);
+	buf_puts(out, language_text(cmd->session, text));
 	buf_puts(out, "\r\n");
 }
 

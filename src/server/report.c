@@ -2,6 +2,7 @@
 #include "server/report.h"
 
 #include "server/condstore.h"
+#include "server/language.h"
 #include "server/reply.h"
 #include "server/selected.h"
 
@@ -36,8 +37,11 @@ void report_flags(struct cmd *cmd, bool always)
 		buf_put(out, buf_span(&list));
 		buf_puts(out, " \\*");
 	}
-	buf_puts(out, sel->read_only ? ")] Read-only mailbox.\r\n"
-				     : ")] Flags permitted.\r\n");
+	buf_puts(out, ")] ");
+	buf_puts(out, sel->read_only
+			      ? language_text(cmd->session, "Read-only mailbox.")
+			      : language_text(cmd->session, "Flags permitted."));
+	buf_puts(out, "\r\n");
 	buf_done(&list);
 	sel->keywords_told = n;
 }
