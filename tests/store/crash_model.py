@@ -212,7 +212,9 @@ class Writer:
         """What was told of a mailbox may not be taken back after a crash."""
         name = self.rnd.choice(list(self.model.box))
         _, untagged = self.c.ok(f'STATUS "{name}" (HIGHESTMODSEQ)')
-        now = int(re.search(rb"HIGHESTMODSEQ (\d+)", b"".join(untagged))[1])
+        # not the one of an OK, which is about the selected mailbox (RFC 7162 section 3.1.2)
+        told = b"".join(u for u in untagged if u.startswith(b"* STATUS"))
+        now = int(re.search(rb"HIGHESTMODSEQ (\d+)", told)[1])
         box = self.model.box[name]
         if now < box.highest:
             raise Lost(f"{name}: HIGHESTMODSEQ {now}, was {box.highest}")
