@@ -10,7 +10,7 @@
 #include "server/conn_run.h"
 #include "server/reply.h"
 
-enum { START, MECH_LINE, CHECK, CHECKED, PROVEN, OPENED, FAILED };
+enum { START, MECH_LINE, MECH_PROOF, CHECK, CHECKED, PROVEN, OPENED, FAILED };
 
 struct login {
 	const struct mech *mech;
@@ -24,6 +24,7 @@ struct login {
 	struct scram_keys keys;
 	struct buf end_point, unique;
 	uint8_t exporter[32];
+	bool has_waited; /* before the proof */
 };
 
 static void login_done(void *arg)
@@ -191,11 +192,21 @@ static enum verdict proven(struct cmd *cmd)
 }
 
 /* An address that has failed often waits before a proof is looked at, as before a
- * password. */
+ * password; once. */
+static uint64_t proof_delay(struct cmd *cmd)
+{
+	struct login *l = cmd->state;
+
+	if (l->has_waited)
+		return 0;
+	l->has_waited = true;
+	return throttle_delay_text_ms(cmd->server->throttle, cmd->conn->peer.text,
+				      clock_mono_ms());
+}
+
 static enum verdict throttled_proof(struct cmd *cmd)
 {
-	uint64_t delay = throttle_delay_text_ms(cmd->server->throttle,
-						cmd->conn->peer.text, clock_mono_ms());
+	uint64_t delay = proof_delay(cmd);
 
 	return delay ? cmd_sleep(cmd, PROVEN, delay) : proven(cmd);
 }
@@ -262,18 +273,29 @@ static enum verdict mech_go(struct cmd *cmd, const struct span *in)
 	}
 }
 
+/* The message that was decoded. */
+static enum verdict mech_in(struct cmd *cmd)
+{
+	struct login *l = cmd->state;
+	struct span in = buf_span(&l->in);
+
+	return mech_go(cmd, &in);
+}
+
 static enum verdict mech_line(struct cmd *cmd)
 {
 	struct login *l = cmd->state;
-	struct span in;
+	uint64_t delay;
 
 	if (span_eq(cmd->line, SPAN("*")))
 		return reply_bad(cmd, "AUTHENTICATE was cancelled.");
 	buf_clear(&l->in);
 	if (base64_decode(cmd->line, &l->in) != ERR_OK)
 		return reply_bad(cmd, "A line of base64 was expected.");
-	in = buf_span(&l->in);
-	return mech_go(cmd, &in);
+	/* Keys were handed out: this is the proof, and the mechanism answers at once
+	 * whether it is right. Who is refused later could leave and ask anew. */
+	delay = l->env.keys ? proof_delay(cmd) : 0;
+	return delay ? cmd_sleep(cmd, MECH_PROOF, delay) : mech_in(cmd);
 }
 
 /* No password in plain text without TLS, and nothing to bind to without it. */
@@ -291,7 +313,7 @@ static bool is_offered(const struct conn *c, const struct mech *m)
 
 static enum verdict authenticate(struct cmd *cmd)
 {
-	struct span name, initial = SPAN_NONE, in;
+	struct span name, initial = SPAN_NONE;
 	struct login *l;
 	const struct mech *mech;
 	bool has_initial;
@@ -317,8 +339,7 @@ static enum verdict authenticate(struct cmd *cmd)
 		return mech_go(cmd, NULL);
 	if (mech_initial(initial, &l->in) != ERR_OK)
 		return reply_bad(cmd, "The initial response is not base64.");
-	in = buf_span(&l->in);
-	return mech_go(cmd, &in);
+	return mech_in(cmd);
 }
 
 /* ---- PREAUTH (RFC 9051 section 7.1.4; RFC 8437 section 4.2) ---- */
@@ -368,6 +389,7 @@ static enum verdict run_authenticate(struct cmd *cmd)
 	switch (cmd->step) {
 	case START: return authenticate(cmd);
 	case MECH_LINE: return mech_line(cmd);
+	case MECH_PROOF: return mech_in(cmd);
 	default: return step_on(cmd);
 	}
 }

@@ -4,11 +4,12 @@ behind (RFC 8437; doc/unauthenticate.md)."""
 import hashlib
 import ssl
 import subprocess
+import time
 
 import pytest
 
 from harness import ADMIN, ADMIN_PW, USER_PW, Site, run
-from scram import Scram, ok
+from scram import Scram, b64, ok
 from settings import PATIENT, limit
 
 
@@ -154,3 +155,25 @@ def test_gnu_sasl_logs_in(site, mechanism):
                           input=b"", capture_output=True, timeout=60)
     assert done.returncode == 0, done
     assert b"server trusted" in done.stderr + done.stdout
+
+
+def test_an_address_that_failed_waits_before_its_proof_is_looked_at():
+    """Not behind it: who guesses wrong would leave and ask anew, and a right guess is told
+    by the server's signature."""
+    with Site(pool=4, configure=lambda text: limit("first-delay-milliseconds", 400)(
+            limit("free-failures", 2)(text))) as s:
+        alice = s.new_user()
+        for _ in range(3):
+            with s.connect() as k:
+                assert not ok(Scram(k, ADMIN, "guess", alice).login())
+        with s.connect() as k:
+            c = Scram(k, ADMIN, ADMIN_PW, alice)
+            message = c.final(c.first())
+            start = time.monotonic()
+            k.send(b64(message.encode()) + "\r\n")
+            assert k.response().startswith(b"+ ")
+            assert time.monotonic() - start >= 0.35
+            start = time.monotonic()
+            k.send("\r\n")
+            k.finish(c.tag).ok()
+            assert time.monotonic() - start < 0.35, "it waited for that proof already"
