@@ -134,14 +134,15 @@ static enum verdict give_up(struct cmd *cmd, const char *code)
  */
 static void put_char8(const struct fetch_state *st, struct buf *out, struct span bytes)
 {
-	size_t from = out->n;
-	char *nul;
+	char *nul, *end;
 
 	buf_put(out, bytes);
-	if (item_of(st)->kind == FETCH_BINARY)
+	if (item_of(st)->kind == FETCH_BINARY || !bytes.n)
 		return;
-	while (bytes.n && (nul = memchr(out->p + out->off + from, '\0', out->n - from)))
-		*nul = (char)0x80;
+	/* each byte once: a message of NULs would keep the loop to itself */
+	end = out->p + out->off + out->n;
+	for (nul = end - bytes.n; (nul = memchr(nul, '\0', (size_t)(end - nul)));)
+		*nul++ = (char)0x80;
 }
 
 static enum verdict raw_chunk(struct cmd *cmd, struct span bytes)

@@ -87,8 +87,7 @@ static enum verdict put(struct cmd *cmd, struct span bytes)
 {
 	struct urlfetch *f = cmd->state;
 	struct buf *out = cmd_out(cmd);
-	size_t from = out->n;
-	char *nul;
+	char *nul, *end;
 
 	if (bytes.n == 0) {
 		/* not a byte more: it would be taken for the rest of the literal */
@@ -96,8 +95,9 @@ static enum verdict put(struct cmd *cmd, struct span bytes)
 		return CMD_CLOSE;
 	}
 	buf_put(out, bytes);
-	while ((nul = memchr(out->p + out->off + from, '\0', out->n - from)))
-		*nul = (char)0x80; /* as FETCH shows it */
+	end = out->p + out->off + out->n;
+	for (nul = end - bytes.n; (nul = memchr(nul, '\0', (size_t)(end - nul)));)
+		*nul++ = (char)0x80; /* as FETCH shows it */
 	f->done += bytes.n;
 	if (f->done < f->from.bytes)
 		return cmd_must_drain(cmd) ? cmd_drain(cmd, DRAINED) : CMD_YIELD;

@@ -270,6 +270,22 @@ def test_a_nul_is_shown_as_0x80_where_a_literal_has_no_place_for_it(site, mx, al
         assert b"\0\xff\r\n" in k.ok("FETCH 1 BINARY.PEEK[]").untagged[0]
 
 
+def test_a_message_of_nuls_does_not_keep_the_server_to_itself(site, alice):
+    """Each NUL was looked for from the beginning of its chunk: seconds for a megabyte."""
+    with Lmtp(site) as mx:
+        mx.deliver(b"a: b\r\n\r\n" + (b"\0" * 900 + b"\r\n") * 5000, alice)
+    with site.session(alice) as k:
+        k.select()
+        start = time.monotonic()
+        k.ok("FETCH 1 BODY.PEEK[]")
+        assert time.monotonic() - start < 3
+        url = f"imap://{alice}@localhost/INBOX/;uid=1;urlauth=user+{alice}"
+        made = k.ok(f'GENURLAUTH "{url}" INTERNAL').untagged[0]
+        start = time.monotonic()
+        k.ok(b"URLFETCH " + made.split(b" ", 2)[2].strip())
+        assert time.monotonic() - start < 3
+
+
 @pytest.mark.parametrize("fake", [
     b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n\x00.\r\n",
     b"\r\n.\x00\r\n", b"\r\n.\r\r\n", b"\r\r\n.\r\r\n", b"\r\n.\n.\r\n.x\r\n", b"\r\n. \r\n"],
