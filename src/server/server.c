@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "auth/login.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "server/conn_run.h"
@@ -118,14 +119,31 @@ static void on_accept(void *arg, struct loop *loop, int fd, const struct net_add
 
 /* ---- reload: sessions whose users are no longer allowed end ---- */
 
-/* Whether who is logged in may stay: by the table, the policy, and the revocation lists. */
+/* Whether the certificate still verifies, and still is whose it was at the login. */
+static bool certificate_stands(struct server *s, const struct conn *c,
+			       const struct net_tls *tls)
+{
+	const struct auth_identity *who = &c->session->who;
+	struct auth_identity now;
+	struct buf der = { 0 };
+	bool is_ok = tls && c->net && net_tls_peer_stands(c->net, tls, NULL) &&
+		     net_tls_peer_cert(c->net, &der) == ERR_OK &&
+		     auth_certificate(s->config.auth, buf_span(&der), auth_authzid(who),
+				      &now) == ERR_OK &&
+		     span_eq(auth_authcid(&now), auth_authcid(who));
+
+	buf_done(&der);
+	return is_ok;
+}
+
+/* Whether who is logged in may stay: by the table, the policy, the rules for
+ * certificates, and the revocation lists. */
 static bool is_standing(struct server *s, const struct conn *c, const struct net_tls *tls)
 {
 	const struct auth_identity *who = &c->session->who;
 
 	return auth_standing(s->config.auth, who) &&
-	       (!who->by_certificate ||
-		(tls && c->net && net_tls_peer_stands(c->net, tls, NULL)));
+	       (!who->by_certificate || certificate_stands(s, c, tls));
 }
 
 static void reload_loop(struct task *t)

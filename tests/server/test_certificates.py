@@ -207,6 +207,21 @@ def test_revoked_certificate_ends_sessions_and_logs_nobody_in(tmp_path):
             assert external(k, alice).status == "NO"
 
 
+def test_a_rule_that_is_taken_away_ends_the_sessions_of_its_certificates(tmp_path):
+    ca = Authority(tmp_path)
+    ca.issue("gateway")
+    with Site(pool=4, configure=both(PATIENT, settings(ca))) as site:
+        alice = site.new_user()
+        with site.connect("tls", context=ca.context("gateway")) as k:
+            assert external(k, alice).status == "OK"
+            site.hangup()
+            k.ok("NOOP")
+            site.configure(lambda text: text.replace("CN=gateway,O=", "CN=gate,O="))
+            site.hangup()
+            k.send("n NOOP\r\n")
+            assert b"* BYE" in k.expect_eof()
+
+
 def test_a_user_without_password_may_come_by_certificate(tmp_path):
     ca = Authority(tmp_path)
     ca.issue("machine", "subjectAltName=email:machine@example.org")
