@@ -245,8 +245,13 @@ struct net_layer *tls_layer_new(struct net_tls *tls, const char *host,
 	}
 	BIO_set_data(bio, t);
 	SSL_set_bio(t->ssl, bio, bio);
-	if (tls->is_server && asks_certificate && tls->has_client_ca)
+	if (tls->is_server && asks_certificate && tls->has_client_ca) {
 		SSL_set_verify(t->ssl, SSL_VERIFY_PEER, NULL);
+		/* A session that is resumed has the certificate but not its chain, without
+		 * which it cannot be verified anew: such connections shake hands in full. */
+		SSL_set_options(t->ssl, SSL_OP_NO_TICKET);
+		SSL_set_num_tickets(t->ssl, 0);
+	}
 	if (tls->is_server)
 		SSL_set_accept_state(t->ssl);
 	else

@@ -3,6 +3,7 @@ appendix A; doc/unauthenticate.md): the certificate stays, what was bound to it 
 
 import base64
 import contextlib
+import socket
 import ssl
 import subprocess
 
@@ -250,3 +251,38 @@ def test_what_cannot_work_is_refused_with_a_sentence(change, words):
         assert done.returncode != 0 and words.encode() in done.stderr, done.stderr
     finally:
         site.stop()
+
+
+def test_a_chain_that_the_client_sends_is_there_each_time(tmp_path):
+    """A resumed session would have the certificate without what it was verified by."""
+    ca = Authority(tmp_path)
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", *key, "-keyout", "i.key", "-out", "i.csr", "-subj", "/CN=Between",
+            "-addext", "basicConstraints=critical,CA:TRUE", cwd=tmp_path)
+    openssl("ca", "-batch", "-config", "ca.cnf", "-in", "i.csr", "-out", "i.pem", "-notext",
+            cwd=tmp_path)
+    openssl("req", *key, "-keyout", "gateway.key", "-out", "gateway.csr",
+            "-subj", "/O=Example/CN=gateway", cwd=tmp_path)
+    openssl("x509", "-req", "-in", "gateway.csr", "-CA", "i.pem", "-CAkey", "i.key",
+            "-CAcreateserial", "-days", "2", "-out", "leaf.pem", cwd=tmp_path)
+    (tmp_path / "gateway.pem").write_text((tmp_path / "leaf.pem").read_text()
+                                          + (tmp_path / "i.pem").read_text())
+
+    def without_lists(text):        # nobody lists what the one between has revoked
+        return text.replace(f"  client-revocations: {tmp_path}/crl.pem\n", "")
+
+    with Site(pool=4, configure=both(PATIENT, settings(ca), without_lists)) as site:
+        alice = site.new_user()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = ca.context("gateway")
+            context.maximum_version = version
+            session = None
+            for _ in range(2):
+                with socket.create_connection(("127.0.0.1", site.ports["imaps"])) as raw, \
+                        context.wrap_socket(raw, session=session) as k:
+                    k.settimeout(20)
+                    assert k.recv(2000).startswith(b"* OK")
+                    name = base64.b64encode(alice.encode())
+                    k.sendall(b"a AUTHENTICATE EXTERNAL " + name + b"\r\n")
+                    assert k.recv(2000).startswith(b"a OK")
+                    session = k.session
