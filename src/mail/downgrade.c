@@ -6,6 +6,8 @@
 #include "mail/utf8.h"
 #include "mail/words.h"
 
+enum { PASSES_MAX = 8 };
+
 #define FOLD "\r\n "
 
 static bool is_ascii(struct span s)
@@ -225,14 +227,16 @@ static void put_field(struct buf *out, const struct header_field *f)
 		put_mime(out, f, false);
 }
 
-bool downgrade_header(struct span block, struct buf *out)
+static bool pass(struct span block, struct buf *out)
 {
-	const char *at = block.p, *end = block.p + block.n;
+	const char *at, *end;
 	struct header_field f;
 	bool is_needed = false;
 
 	if (is_ascii(block))
 		return false;
+	at = block.p;
+	end = at + block.n;
 	for (struct header_iter it = header_iter(block); header_next(&it, &f);)
 		is_needed |= !is_ascii(f.whole) && utf8_is_valid(f.whole);
 	if (!is_needed)
@@ -248,4 +252,23 @@ bool downgrade_header(struct span block, struct buf *out)
 	}
 	buf_put(out, span_of(at, (size_t)(end - at)));
 	return true;
+}
+
+/* Where a field was taken out, lines that were none may become one with what is before
+ * them: the result is looked at again, until it is as it should be. */
+bool downgrade_header(struct span block, struct buf *out)
+{
+	struct buf one = { 0 }, two = { 0 };
+	bool is_done = pass(block, &one);
+
+	for (int i = 0; is_done && i < PASSES_MAX && pass(buf_span(&one), &two); i++) {
+		buf_done(&one);
+		one = two;
+		two = (struct buf){ 0 };
+	}
+	if (is_done)
+		buf_put(out, buf_span(&one));
+	buf_done(&one);
+	buf_done(&two);
+	return is_done;
 }
