@@ -311,7 +311,7 @@ static enum err take_certificate(struct load *l, size_t i,
 					 arena_strdup(l->c->arena, r->user) };
 	if (!certificate_rule_ok(&rule, &why)) {
 		buf_putc(&why, 0);
-		rc = refuse(l, here, buf_span(&why).p);
+		rc = refuse(l, here, "%s", buf_span(&why).p);
 	}
 	buf_done(&why);
 	l->c->certificate[l->c->n_certificates++] = rule;
