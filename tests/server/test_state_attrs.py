@@ -44,9 +44,7 @@ def test_S47_who_is_over_his_quota_does_not_stop_the_next(site, how, alice, bob)
         k.no("SETQUOTA #user/alice (MESSAGE 5)", code="NOPERM")
 
 
-def test_mail_over_quota_waits_or_goes_back(how):
-    if how != "plain":
-        pytest.skip("LMTP is the same for both")
+def test_mail_over_quota_waits_or_goes_back():
     for setting, code, enhanced in ((0, 452, "4.2.2"), (1, 552, "5.2.2")):
         with Site(configure=both(PATIENT, lmtp.listen, limit("messages", 1),
                                  limit("refuse-mail", setting))) as s, lmtp.Lmtp(s) as k:

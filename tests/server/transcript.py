@@ -359,6 +359,7 @@ def prepare(script, site, user):
             tags.append(c.start(" ".join(w for w in words if w), eml(sample)))
         for t in tags:
             c.finish(t).ok()
+        c.logout()      # its session has ended when the next one begins
 
 
 def normalise(data, user):
