@@ -25,7 +25,7 @@ static void all_done(void *arg)
 	}
 }
 
-void ahead_begin(struct ahead *a, struct cmd *cmd, int step,
+void ahead_begin(struct ahead *a, struct arena *arena, struct cmd *cmd, int step,
 		 enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 					 const struct want **),
 		 void *arg, struct account *account)
@@ -33,7 +33,7 @@ void ahead_begin(struct ahead *a, struct cmd *cmd, int step,
 	*a = (struct ahead){
 		.cmd = cmd, .step = step, .fill = fill, .arg = arg, .account = account
 	};
-	arena_defer(cmd->arena, all_done, a);
+	arena_defer(arena, all_done, a);
 }
 
 static void batch_came(struct op *op, void *owner)

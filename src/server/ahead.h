@@ -49,8 +49,8 @@ struct ahead {
 	bool is_over;
 };
 
-/* Puts on the command's arena to end with it; ops under way are let go then. */
-void ahead_begin(struct ahead *a, struct cmd *cmd, int step,
+/* Ends with `arena`, the command's or a child of it; ops under way are let go then. */
+void ahead_begin(struct ahead *a, struct arena *arena, struct cmd *cmd, int step,
 		 enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 					 const struct want **),
 		 void *arg, struct account *account);

@@ -289,7 +289,7 @@ static enum verdict begin(struct cmd *cmd)
 	cmd->goal = numset_count(&st->uids);
 	st->it = numset_iter(&st->uids);
 	fetch_want(st);
-	ahead_begin(&st->ahead, cmd, FETCH_NEXT, fetch_fill, cmd,
+	ahead_begin(&st->ahead, cmd->arena, cmd, FETCH_NEXT, fetch_fill, cmd,
 		    cmd->session->selected->place.account);
 	if (st->args.sets_seen && !cmd->session->selected->read_only)
 		return mark_seen(cmd);

@@ -49,13 +49,13 @@ static enum verdict all_done(struct cmd *cmd)
 	print_hits(cmd, &st->run.hits, &numbers);
 	uids = found_of_set(&st->run.hits);
 	found = found_of_set(&numbers);
-	found.modseq = found_modseq(cmd, p, &uids);
+	found.modseq = found_modseq(st->run.sel, p, &uids);
 	found_save(cmd, p, &uids);
 	if (!p->has_return && !session_is_rev2(cmd->session))
 		reply_search(cmd, &numbers, found.modseq);
 	else
-		esearch_reply(cmd, p, &found);
-	context_keep(cmd, p, &st->run.hits);
+		esearch_reply(cmd, NULL, p, &found);
+	context_keep(cmd, p, &st->run.hits, false);
 	numset_done(&numbers);
 	return reply_done(cmd);
 }

@@ -230,12 +230,12 @@ static enum verdict answer(struct cmd *cmd, const uint32_t *uids, size_t n)
 	for (size_t i = 0; i < n && !cmd->uid; i++)
 		numbers[i] = view_seq(st->run.sel->view, uids[i]);
 	found_save(cmd, &st->program, &saved);
-	found.modseq = found_modseq(cmd, &st->program, &saved);
+	found.modseq = found_modseq(st->run.sel, &st->program, &saved);
 	if (st->program.has_return)
-		esearch_reply(cmd, &st->program, &found);
+		esearch_reply(cmd, NULL, &st->program, &found);
 	else
 		reply_sort(cmd, found.list, n, found.modseq);
-	context_keep(cmd, &st->program, NULL);
+	context_keep(cmd, &st->program, NULL, false);
 	free(numbers);
 	return reply_done(cmd);
 }

@@ -12,10 +12,10 @@
 bool context_is_taken(struct cmd *cmd, const struct search_program *p);
 /*
  * With UPDATE keeps the search, `hits` being what it found (UIDs), or says NOUPDATE;
- * NULL: the order of a SORT, which is not kept. Without UPDATE nothing. Behind the
- * response.
+ * NULL: the order of a SORT, which is not kept, or nothing of the selected mailbox.
+ * Without UPDATE nothing. Behind the response. `is_esearch`: told as ESEARCH tells.
  */
 void context_keep(struct cmd *cmd, const struct search_program *p,
-		  const struct numset *hits);
+		  const struct numset *hits, bool is_esearch);
 
 #endif

@@ -18,6 +18,7 @@ struct context {
 	struct arena *arena; /* child of the selected mailbox's */
 	struct span tag;
 	bool uid; /* answers with UIDs */
+	bool is_esearch; /* and names the mailbox (RFC 7377 section 2.1) */
 	struct search_program program;
 	struct search *search;
 	struct numset hits; /* UIDs */
@@ -60,19 +61,11 @@ bool context_is_taken(struct cmd *cmd, const struct search_program *p)
 }
 
 /* The program once more, in an arena that lasts; message numbers become UIDs now. */
-static bool compile(struct cmd *cmd, struct context *x)
+static bool compile(struct cmd *cmd, struct context *x, const struct search_program *p)
 {
-	struct cursor c = cursor_of(arena_dup(x->arena, cmd->cur.in), cmd->cur.utf8,
-				    x->arena);
-
-	x->tag = cursor_tag(&c);
-	cursor_sp(&c);
-	if (span_ieq(cursor_atom(&c), SPAN("UID"))) {
-		cursor_sp(&c);
-		cursor_atom(&c);
-	}
-	if (!cursor_search(&c, SEARCH_KEYS_SERVED, &x->program) ||
-	    search_compile(x->arena, cmd->session->selected, collation_of(cmd->session),
+	x->tag = arena_dup(x->arena, cmd->tag);
+	search_program_copy(x->arena, p, &x->program);
+	if (search_compile(x->arena, cmd->session->selected, collation_of(cmd->session),
 			   &x->program, &x->search) != ERR_OK)
 		return false;
 	search_fix_numbers(x->search);
@@ -91,7 +84,7 @@ static void refuse(struct cmd *cmd, const char *text)
 }
 
 void context_keep(struct cmd *cmd, const struct search_program *p,
-		  const struct numset *hits)
+		  const struct numset *hits, bool is_esearch)
 {
 	const unsigned view = SEARCH_NEED_VIEW | SEARCH_NEED_NUMBERS | SEARCH_NEED_SAVED | SEARCH_NEED_MODSEQ;
 	struct selected *sel = cmd->session->selected;
@@ -113,9 +106,10 @@ void context_keep(struct cmd *cmd, const struct search_program *p,
 	a = arena_new(sel->arena);
 	x = ARENA_NEW(a, struct context);
 	x->arena = a;
-	x->uid = cmd->uid;
+	x->uid = cmd->uid || is_esearch;
+	x->is_esearch = is_esearch;
 	arena_defer(a, drop, x);
-	if (!compile(cmd, x)) {
+	if (!compile(cmd, x, p)) {
 		arena_free(a);
 		refuse(cmd, "This search is not kept up to date.");
 		return;
@@ -150,7 +144,8 @@ static void tell(struct walk *w, const char *what, const struct numset *uids,
 		return;
 	while (numset_next(&it, &uid))
 		numset_add(&set, w->x->uid ? uid : view_seq(numbers, uid));
-	esearch_begin(w->cmd, w->x->tag, w->x->uid);
+	esearch_begin(w->cmd, w->x->tag, w->x->uid,
+		      w->x->is_esearch ? w->cmd->session->selected : NULL);
 	buf_printf(out, " %s (0 ", what);
 	numset_print(&set, out);
 	buf_puts(out, ")\r\n");

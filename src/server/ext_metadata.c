@@ -6,6 +6,7 @@
 #include "server/metadata.h"
 #include "server/notify.h"
 #include "server/reply.h"
+#include "server/search_filters.h"
 #include "wire/list.h"
 
 enum { PARSE, ANSWER };
@@ -145,7 +146,7 @@ static void put_computed(struct cmd *cmd, struct get *g, struct span top)
 	const char *e;
 	struct span value;
 
-	for (size_t i = 0; (e = metadata_computed_name(name, i)); i++)
+	for (size_t i = 0; (e = metadata_computed_name(cmd, name, i)); i++)
 		if (is_within(g, top, span_str(e)) &&
 		    metadata_computed(cmd, name, span_str(e), &value) && value.p)
 			put_value(cmd, g, span_str(e), value);
@@ -338,6 +339,8 @@ static void prepare(struct cmd *cmd, struct set *s, size_t i)
 		set_append_limit(cmd, s, e);
 	else if (is_server && span_starts(s->entry[i], SPAN("/shared/")))
 		refuse(s, "NOPERM", "The operator sets what is the server's.");
+	else if (is_server && !search_filter_may_be(cmd, s->entry[i], e->value))
+		refuse(s, NULL, "A filter is a search, like UNSEEN FROM boss.");
 	else
 		e->key = metadata_key(cmd->session, s->name.mailbox, s->entry[i]);
 }

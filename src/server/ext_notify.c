@@ -59,7 +59,8 @@ struct notify *notify_of(struct session *s)
 
 static bool is_of_selected(const struct notify_group *g)
 {
-	return g->filter == NOTIFY_SELECTED || g->filter == NOTIFY_SELECTED_DELAYED;
+	return g->of.filter == NOTIFY_SELECTED ||
+	       g->of.filter == NOTIFY_SELECTED_DELAYED;
 }
 
 static bool is_at_or_below(struct span path, struct span top)
@@ -71,18 +72,18 @@ static bool is_at_or_below(struct span path, struct span top)
 /* Mail may be delivered to any mailbox here, so INBOXES is PERSONAL (section 6.3). */
 static bool matches(const struct notify_group *g, const struct name *name)
 {
-	switch (g->filter) {
+	switch (g->of.filter) {
 	case NOTIFY_INBOXES:
 	case NOTIFY_PERSONAL: return true;
 	case NOTIFY_SUBSCRIBED: return name->flags & NAME_SUBSCRIBED;
 	case NOTIFY_SUBTREE:
-		for (size_t i = 0; i < g->n_names; i++)
-			if (is_at_or_below(name->path, g->names[i]))
+		for (size_t i = 0; i < g->of.n_names; i++)
+			if (is_at_or_below(name->path, g->of.names[i]))
 				return true;
 		return false;
 	case NOTIFY_MAILBOXES:
-		for (size_t i = 0; i < g->n_names; i++)
-			if (span_eq(name->path, g->names[i]))
+		for (size_t i = 0; i < g->of.n_names; i++)
+			if (span_eq(name->path, g->of.names[i]))
 				return true;
 		return false;
 	default: return false;
@@ -133,7 +134,7 @@ static void take_selected(struct session *s, struct notify *n)
 			g = &n->args.groups[i];
 	if (g) {
 		events = g->events;
-		n->is_delayed = g->filter == NOTIFY_SELECTED_DELAYED;
+		n->is_delayed = g->of.filter == NOTIFY_SELECTED_DELAYED;
 		n->fetch = g->fetch.n_items ? &g->fetch : NULL;
 	}
 	s->unwanted = (events & NOTIFY_MESSAGE_NEW ? 0 : UNWANTED_MESSAGES) |
@@ -294,9 +295,9 @@ static enum verdict bad_event(struct cmd *cmd)
 static void normal_names(struct arena *a, struct notify_args *args)
 {
 	for (size_t i = 0; i < args->n_groups; i++)
-		for (size_t k = 0; k < args->groups[i].n_names; k++)
-			args->groups[i].names[k] = arena_dup(
-			    a, mailbox_name_normal(a, args->groups[i].names[k]));
+		for (size_t k = 0; k < args->groups[i].of.n_names; k++)
+			args->groups[i].of.names[k] = arena_dup(
+			    a, mailbox_name_normal(a, args->groups[i].of.names[k]));
 }
 
 static enum verdict set(struct cmd *cmd, struct arena *a, const struct notify_args *args)

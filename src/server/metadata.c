@@ -4,6 +4,7 @@
 
 #include "server/append_limit.h"
 #include "server/reply.h"
+#include "server/search_filters.h"
 #include "wire/list.h"
 
 #define PRIVATE SPAN("/private")
@@ -139,18 +140,23 @@ bool metadata_computed(struct cmd *cmd, const struct name *name, struct span ent
 		*ret_value = text_or_none(c->admin);
 	else if (!name && span_eq(entry, SPAN(METADATA_APPEND_LIMIT)))
 		*ret_value = own_append_limit(cmd);
+	else if (!name)
+		return search_filter_computed(cmd, entry, ret_value);
 	else
 		return false;
 	return true;
 }
 
-const char *metadata_computed_name(const struct name *name, size_t i)
+const char *metadata_computed_name(struct cmd *cmd, const struct name *name, size_t i)
 {
 	static const char *const server[] = { "/shared/comment", "/shared/admin",
-					      METADATA_APPEND_LIMIT, NULL };
+					      METADATA_APPEND_LIMIT };
+	const size_t N_SERVER = sizeof server / sizeof *server;
 	static const char *const mailbox[] = { METADATA_SPECIAL_USE, NULL };
 
-	return name ? mailbox[i] : server[i];
+	if (name)
+		return mailbox[i];
+	return i < N_SERVER ? server[i] : search_filter_entry(cmd, i - N_SERVER);
 }
 
 void metadata_put(struct cmd *cmd, bool is_first, struct span entry, struct span value)

@@ -32,8 +32,9 @@ struct span metadata_entry_of(struct arena *a, const struct attr_key *key);
 bool metadata_computed(struct cmd *cmd, const struct name *name, struct span entry,
 		       struct span *ret_value);
 /* The computed entries of the server or of a mailbox; NULL behind the last. */
-const char *metadata_computed_name(const struct name *name, size_t i);
+const char *metadata_computed_name(struct cmd *cmd, const struct name *name, size_t i);
 #define METADATA_SPECIAL_USE  "/private/specialuse" /* RFC 6154 section 4 */
+#define METADATA_FILTERS      "/filters/values/" /* behind /private or /shared; RFC 5466 */
 #define METADATA_APPEND_LIMIT "/private/vendor/mailstile/append-limit"
 
 /* SP entry SP value, without the first SP if `is_first`; value p NULL: NIL. */

@@ -1,8 +1,6 @@
 /* Results, told. */
 #include "server/search_found.h"
 
-#include "server/selected.h"
-
 struct found found_of_set(const struct numset *set)
 {
 	return (struct found){ .set = set, .n = numset_count(set) };
@@ -54,13 +52,18 @@ void found_print(const struct found *f, uint64_t from, uint64_t n, struct buf *o
 	numset_done(&part);
 }
 
-void esearch_begin(struct cmd *cmd, struct span tag, bool uid)
+void esearch_begin(struct cmd *cmd, struct span tag, bool uid, const struct selected *of)
 {
 	struct buf *out = cmd_out(cmd);
 
 	buf_puts(out, "* ESEARCH (TAG ");
 	emit_string(out, cmd_mode(cmd), tag);
-	buf_puts(out, uid ? ") UID" : ")");
+	if (of) {
+		buf_puts(out, " MAILBOX ");
+		emit_mailbox(out, cmd_mode(cmd), of->place.name);
+		buf_printf(out, " UIDVALIDITY %u", view_uidvalidity(of->view));
+	}
+	buf_puts(out, uid || of ? ") UID" : ")");
 }
 
 static void put_partial(const struct search_program *p, const struct found *f,
@@ -79,7 +82,8 @@ static void put_partial(const struct search_program *p, const struct found *f,
 	buf_putc(out, ')');
 }
 
-void esearch_reply(struct cmd *cmd, const struct search_program *p, const struct found *f)
+void esearch_reply(struct cmd *cmd, const struct selected *of,
+		   const struct search_program *p, const struct found *f)
 {
 	unsigned what = p->has_return ? p->returns : SEARCH_RETURN_ALL;
 	struct buf *out = cmd_out(cmd);
@@ -88,7 +92,7 @@ void esearch_reply(struct cmd *cmd, const struct search_program *p, const struct
 		SEARCH_RETURN_COUNT | SEARCH_RETURN_PARTIAL;
 	if (!what)
 		return;
-	esearch_begin(cmd, cmd->tag, cmd->uid);
+	esearch_begin(cmd, cmd->tag, cmd->uid, of);
 	if ((what & SEARCH_RETURN_MIN) && f->n)
 		buf_printf(out, " MIN %u", found_at(f, 0));
 	if ((what & SEARCH_RETURN_MAX) && f->n)
@@ -145,7 +149,7 @@ void found_save(struct cmd *cmd, const struct search_program *p, const struct fo
 		that_counts(p, f, &cmd->session->selected->saved);
 }
 
-uint64_t found_modseq(struct cmd *cmd, const struct search_program *p,
+uint64_t found_modseq(struct selected *sel, const struct search_program *p,
 		      const struct found *f)
 {
 	struct numset counts = { 0 };
@@ -154,7 +158,7 @@ uint64_t found_modseq(struct cmd *cmd, const struct search_program *p,
 	if (!(p->needs & SEARCH_NEED_MODSEQ))
 		return 0;
 	that_counts(p, f, &counts);
-	modseq = selected_highest_modseq(cmd->session->selected, &counts);
+	modseq = selected_highest_modseq(sel, &counts);
 	numset_done(&counts);
 	return modseq;
 }

@@ -126,7 +126,7 @@ enum verdict search_hits_begin(struct search_hits *h, struct cmd *cmd)
 		h->want.what = WANT_SUMMARY | (h->n_names ? WANT_HEADER : 0);
 	h->want.names = h->names;
 	h->want.n_names = h->n_names;
-	ahead_begin(&h->ahead, cmd, h->step + NEXT, fill, h, h->sel->place.account);
+	ahead_begin(&h->ahead, cmd->arena, cmd, h->step + NEXT, fill, h, h->sel->place.account);
 	return go_on(h);
 }
 

@@ -4,13 +4,14 @@
  */
 #include "server/search_run.h"
 
+#include "mail/charset.h"
 #include "server/collation.h"
 #include "server/condstore.h"
 #include "server/message_limit.h"
 #include "server/reply.h"
 #include "server/selected.h"
 
-enum { NEXT, HEADER, TEXT };
+enum { NEXT, HEADER, TEXT, FILTERS };
 enum { WALKED_A_TURN = 16384, ASKED_A_TURN = 4096, CHUNK = 256 << 10 };
 
 static enum verdict go_on(struct search_run *r);
@@ -189,7 +190,8 @@ static enum verdict go_on(struct search_run *r)
 {
 	struct ahead *a = &r->ahead;
 
-	r->cmd->done = r->seq - 1;
+	if (!r->arena)
+		r->cmd->done = r->seq - 1;
 	for (int n = 0; n < ASKED_A_TURN; n++) {
 		if (!a->first || a->at == a->first->n) {
 			enum verdict v = ahead_next(a);
@@ -221,22 +223,27 @@ static bool match_flags(struct search_run *r)
 	return true;
 }
 
-/* The messages that a program speaks of: those of its sets, if it has any at the top. */
-static void candidates(struct search_run *r, struct numset *to)
+void search_candidates(struct selected *sel, const struct search_program *p,
+		       struct numset *to)
 {
-	const struct search_node *n = r->program->root->child;
-
-	view_match_flags(r->sel->view, 0, 0, to);
-	for (; n; n = n->next) {
+	view_match_flags(sel->view, 0, 0, to);
+	for (const struct search_node *n = p->root->child; n; n = n->next) {
 		struct numset some = { 0 };
 
 		if (n->key != SEARCH_UID && n->key != SEARCH_SEQUENCE)
 			continue;
-		if (selected_resolve(r->sel, &n->u.set, n->key == SEARCH_UID, &some) ==
+		if (selected_resolve(sel, &n->u.set, n->key == SEARCH_UID, &some) ==
 		    ERR_OK)
 			numset_intersect(to, &some);
 		numset_done(&some);
 	}
+}
+
+/* An order, or threads, of a part of what was asked for would be wrong. */
+static bool may_be_part(const struct cmd *cmd)
+{
+	return span_ieq(span_str(cmd->def->name), SPAN("SEARCH")) ||
+	       span_ieq(span_str(cmd->def->name), SPAN("ESEARCH"));
 }
 
 /* A limit takes the newest of them (RFC 9738 section 3.1). False: the reply is set. */
@@ -245,11 +252,10 @@ static bool limit(struct search_run *r)
 	struct numset uids = { 0 };
 	bool is_refused;
 
-	if (!r->cmd->server->config.limits.messages)
+	if (!r->cmd->server->config.limits.messages || r->arena)
 		return true;
-	candidates(r, &uids);
-	/* An order, or threads, of a part of them would be wrong. */
-	is_refused = !span_ieq(span_str(r->cmd->def->name), SPAN("SEARCH")) &&
+	search_candidates(r->sel, r->program, &uids);
+	is_refused = !may_be_part(r->cmd) &&
 		     message_limit_refuses(r->cmd, numset_count(&uids), NULL);
 	if (!is_refused)
 		message_limit(r->cmd, &uids);
@@ -265,36 +271,54 @@ static void run_done(void *arg)
 	buf_done(&r->header);
 }
 
-enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
+bool search_program_check(struct cmd *cmd, const struct search_program *p)
 {
-	r->cmd = cmd;
-	arena_defer(cmd->arena, run_done, r);
 	/* Numbers must hold until they are answered (RFC 7162 section 3.2.10.2). */
-	if (r->program->needs & SEARCH_NEED_NUMBERS)
+	if (p->needs & SEARCH_NEED_NUMBERS)
 		cmd->may_expunge = false;
-	if ((r->program->needs & SEARCH_NEED_NUMBERS) && session_is_uidonly(cmd->session))
-		return reply_bad_code(cmd, "UIDREQUIRED",
-				      "After ENABLE UIDONLY name messages by UID.");
-	if (r->program->needs & SEARCH_NEED_MODSEQ)
+	if ((p->needs & SEARCH_NEED_NUMBERS) && session_is_uidonly(cmd->session)) {
+		reply_bad_code(cmd, "UIDREQUIRED",
+			       "After ENABLE UIDONLY name messages by UID.");
+		return false;
+	}
+	if (p->needs & SEARCH_NEED_MODSEQ)
 		condstore_enable(cmd);
 	/* RFC 9755 section 3: where a charset must be named it is this one */
-	if ((cmd->session->enabled & ENABLED_UTF8) && r->program->charset.p &&
-	    !span_ieq(r->program->charset, SPAN("UTF-8")))
-		return reply_bad(cmd, "After ENABLE UTF8=ACCEPT the charset is UTF-8.");
-	switch (search_compile(cmd->arena, r->sel, collation_of(cmd->session), r->program,
-			       &r->search)) {
-	case ERR_OK: break;
-	case ERR_LIMIT:
+	if ((cmd->session->enabled & ENABLED_UTF8) && p->charset.p &&
+	    !span_ieq(p->charset, SPAN("UTF-8"))) {
+		reply_bad(cmd, "After ENABLE UTF8=ACCEPT the charset is UTF-8.");
+		return false;
+	}
+	if (p->charset.p && !charset_known(p->charset)) {
+		reply_no(cmd, "BADCHARSET (US-ASCII UTF-8)",
+			 "That charset is not known here.");
+		return false;
+	}
+	return true;
+}
+
+static enum verdict cannot(struct cmd *cmd, enum err rc)
+{
+	if (rc == ERR_LIMIT)
 		return reply_no(cmd, "LIMIT",
 				"These are too many texts to look for at once.");
-	case ERR_NOCHARSET:
-		return reply_no(cmd, "BADCHARSET (US-ASCII UTF-8)",
-				"That charset is not known here.");
-	default:
-		return reply_bad(
-		    cmd, "A message number is above the last one, or a text is not in "
-			 "its charset.");
-	}
+	return reply_bad(cmd, "A message number is above the last one, or a text is not in "
+			      "its charset.");
+}
+
+/* The program has no FILTER keys any more. */
+static enum verdict begin(struct search_run *r)
+{
+	struct arena *arena = r->arena ? r->arena : r->cmd->arena;
+	struct cmd *cmd = r->cmd;
+	enum err rc;
+
+	if (!search_program_check(cmd, r->program))
+		return CMD_DONE;
+	rc = search_compile(arena, r->sel, collation_of(cmd->session), r->program,
+			    &r->search);
+	if (rc != ERR_OK)
+		return cannot(cmd, rc);
 	if (!limit(r))
 		return CMD_DONE;
 	if (match_flags(r)) {
@@ -304,15 +328,31 @@ enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
 	}
 	r->seq = cmd->limit_lowest ? view_seq_from(r->sel->view, cmd->limit_lowest) : 1;
 	cmd->tells_progress = true;
-	cmd->goal = view_count(r->sel->view);
+	if (!r->arena)
+		cmd->goal = view_count(r->sel->view);
 	set_want(r);
-	ahead_begin(&r->ahead, cmd, r->step + NEXT, fill, r, r->sel->place.account);
+	ahead_begin(&r->ahead, arena, cmd, r->step + NEXT, fill, r,
+		    r->sel->place.account);
 	return go_on(r);
+}
+
+static enum verdict filtered(struct search_run *r, enum verdict v)
+{
+	return v == CMD_DONE && r->cmd->tagged_kind == TAGGED_NONE ? begin(r) : v;
+}
+
+enum verdict search_run_begin(struct search_run *r, struct cmd *cmd)
+{
+	r->cmd = cmd;
+	arena_defer(r->arena ? r->arena : cmd->arena, run_done, r);
+	return filtered(r, search_filters_begin(&r->filters, cmd, r->program,
+						r->step + FILTERS));
 }
 
 enum verdict search_run_go_on(struct search_run *r)
 {
 	switch (r->cmd->step - r->step) {
+	case FILTERS: return filtered(r, search_filters_go_on(&r->filters));
 	case HEADER: return header_came(r);
 	case TEXT: return text_came(r);
 	default: return go_on(r);

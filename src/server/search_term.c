@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "mail/charset.h"
 #include "server/object_id.h"
-#include "store/limits.h"
 #include "wire/flags.h"
 
 static void term_drop(void *arg)
@@ -50,15 +49,17 @@ static struct span field_name(const struct search_node *n)
 }
 
 /* The ranges, not their messages: a program may hold thousands of "1:*". */
-static enum err compile_set(struct term *t, const struct selected *sel, bool uid)
+static enum err compile_set(const struct search *s, struct term *t, bool uid)
 {
+	const struct selected *sel = s->selected;
 	const struct seqset *set = &t->node->u.set;
 	uint32_t count = view_count(sel->view), last = count;
 
 	t->set = set->saved ? &sel->saved : &t->numbers;
 	if (uid && count)
 		last = view_get(sel->view, count).uid;
-	if (!uid && (seqset_max(set) > count || (seqset_has_star(set) && !count)))
+	if (!uid && !s->passes_end &&
+	    (seqset_max(set) > count || (seqset_has_star(set) && !count)))
 		return ERR_INVAL;
 	seqset_resolve(set, last, &t->numbers);
 	return ERR_OK;
@@ -93,8 +94,8 @@ static enum err compile_key(struct search *s, struct term *t, struct span charse
 	const struct search_node *n = t->node;
 
 	switch (n->key) {
-	case SEARCH_SEQUENCE: return compile_set(t, s->selected, false);
-	case SEARCH_UID: return compile_set(t, s->selected, true);
+	case SEARCH_SEQUENCE: return compile_set(s, t, false);
+	case SEARCH_UID: return compile_set(s, t, true);
 	case SEARCH_KEYWORD:
 	case SEARCH_UNKEYWORD:
 		t->keyword = view_find_keyword(s->selected->told, n->u.text);
@@ -173,10 +174,9 @@ enum err search_compile(struct arena *a, struct selected *sel,
 	s->now = clock_wall_s();
 	s->comparator = comparator;
 	s->needs = p->needs;
+	s->passes_end = p->passes_end;
 	s->names = arena_array(a, SEARCH_TEXTS_MAX, sizeof *s->names);
 	arena_defer(a, sieve_drop, s);
-	if (p->charset.p && !charset_known(p->charset))
-		return ERR_NOCHARSET;
 	rc = compile(s, p->root, p->charset, &s->root);
 	if (rc == ERR_OK) {
 		if (s->sieve)
@@ -184,6 +184,19 @@ enum err search_compile(struct arena *a, struct selected *sel,
 		*ret = s;
 	}
 	return rc;
+}
+
+/* What `numbers` hold are message numbers; those that there are become UIDs. */
+static void numbers_to_uids(const struct view *v, struct numset *numbers)
+{
+	struct numset uids = { 0 };
+
+	for (size_t i = 0; i < numbers->n; i++)
+		for (uint32_t seq = numbers->r[i].lo;
+		     seq <= numbers->r[i].hi && seq <= view_count(v); seq++)
+			numset_add(&uids, view_get(v, seq).uid);
+	numset_copy(numbers, &uids);
+	numset_done(&uids);
 }
 
 static void fix(struct search *s, struct term *t)
@@ -198,7 +211,7 @@ static void fix(struct search *s, struct term *t)
 		numset_copy(&t->numbers, &s->selected->saved);
 		t->set = &t->numbers;
 	} else if (key == SEARCH_SEQUENCE) {
-		selected_resolve(s->selected, &t->node->u.set, false, &t->numbers);
+		numbers_to_uids(s->selected->view, &t->numbers);
 		t->is_fixed = true;
 	}
 }
@@ -241,18 +254,14 @@ static bool has_flag(const struct search *s, const struct subject *m, unsigned f
 static bool has_keyword(const struct search *s, const struct subject *m, int k)
 {
 	const struct view *v = s->selected->told;
-	const struct gone_message *gone;
 	uint32_t seq;
 
 	if (k < 0)
 		return false;
-	if (k < STORE_KEYWORDS_FLAGS)
+	if (k < 56)
 		return m->msg.flags >> (8 + k) & 1;
 	seq = view_seq(v, m->msg.uid);
-	if (seq)
-		return view_has_keyword(v, seq, (size_t)k);
-	gone = gone_find(&s->selected->gone, m->msg.uid);
-	return gone && gone_has_keyword(gone, (size_t)k);
+	return seq && view_has_keyword(v, seq, (size_t)k);
 }
 
 /* The day of the internal date, in the zone it was given in (RFC 9051 section 6.4.4). */

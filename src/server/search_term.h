@@ -33,7 +33,7 @@ struct term {
 /* The extensions whose keys search_ask() answers (wire/search.h). */
 enum {
 	SEARCH_KEYS_SERVED = SEARCH_EXT_WITHIN | SEARCH_EXT_CONDSTORE | SEARCH_EXT_SAVEDATE |
-			     SEARCH_EXT_OBJECTID | SEARCH_EXT_MESSAGELIMIT
+			     SEARCH_EXT_OBJECTID | SEARCH_EXT_MESSAGELIMIT | SEARCH_EXT_FILTERS
 };
 
 struct search {
@@ -44,6 +44,7 @@ struct search {
 	struct term *root;
 	struct term *texts;
 	struct text_sieve *sieve; /* for the body index; NULL: it could tell nothing */
+	bool passes_end;	  /* search_program's */
 	bool has_text_key;	  /* TEXT, which looks into the whole header */
 	unsigned n_texts;	  /* keys with a text */
 	unsigned needs;		  /* enum search_need */
@@ -65,8 +66,8 @@ struct subject {
 };
 
 /*
- * ERR_NOCHARSET: the program's charset is not known. ERR_INVAL: a message number
- * is above EXISTS, or a text is not in its charset. ERR_LIMIT: more than
+ * The program's charset is known. ERR_INVAL: a message number is above EXISTS
+ * (but see p->passes_end), or a text is not in its charset. ERR_LIMIT: more than
  * SEARCH_TEXTS_MAX texts. The search lives in `a`.
  */
 #define SEARCH_TEXTS_MAX 128 /* each is looked for in every message */

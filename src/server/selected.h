@@ -8,14 +8,12 @@
 #ifndef SERVER_SELECTED_H
 #define SERVER_SELECTED_H
 
-#include "server/gone.h"
 #include "server/place.h"
 #include "wire/seqset.h"
 
 struct selected {
 	struct mailbox *mailbox;
 	struct view *view, *told;
-	struct gone gone; /* of `view`, not of `told` */
 	bool read_only;
 	struct place place; /* its own copy */
 	struct numset recent; /* UIDs that are \Recent in this session (rev1) */
@@ -29,6 +27,9 @@ struct selected {
  */
 struct selected *selected_new(struct session *s, struct mailbox *m,
 			      const struct place *place, bool read_only);
+/* The same for a mailbox that is looked into and not selected; ends with `a`. */
+struct selected *selected_look(struct arena *a, struct mailbox *m,
+			       const struct place *place);
 /* Back to authenticated state; no expunge, nothing sent. */
 void selected_end(struct session *s);
 

@@ -63,6 +63,12 @@ struct server_limits {
 	uint64_t lmtp_idle_ms;	   /* without a command or text of the message; then 421 */
 };
 
+struct server_filter { /* a search with a name, for all users (RFC 5466) */
+	const char *name;	 /* lower case */
+	const char *search;	 /* search keys in UTF-8 */
+	const char *description; /* NULL: none */
+};
+
 struct server_config {
 	const struct server_listener *listener;
 	size_t n_listeners;
@@ -78,6 +84,8 @@ struct server_config {
 	const char *version;   /* for ID */
 	const char *comment; /* METADATA "" /shared/comment; empty, NULL: none */
 	const char *admin;   /* and /shared/admin, a URI */
+	const struct server_filter *filters;
+	size_t n_filters;
 	const char *spool_dir; /* where LMTP keeps a large message for several
 				* recipients meanwhile */
 };

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/search_filters.h"
 #include "tools/config_schema.h"
+#include "wire/cursor.h"
 
 enum { FILE_MAX_BYTES = 1 << 20 };
 
@@ -353,6 +355,47 @@ static enum err take_certificates(struct load *l, const struct raw_config *raw)
 	return rc;
 }
 
+/* ---- searches with a name ---- */
+
+/* filter-name (RFC 5466 section 4), in lower case as METADATA has its entries. */
+static bool is_filter_name(const char *name)
+{
+	for (const char *p = name; *p; p++)
+		if (!wire_is_atom_char((unsigned char)*p) || *p == '/' ||
+		    (*p >= 'A' && *p <= 'Z'))
+			return false;
+	return *name && strlen(name) <= 200;
+}
+
+static enum err take_filter(struct load *l, size_t i, const struct raw_filter *r)
+{
+	struct config *c = l->c;
+
+	if (!is_filter_name(r->name))
+		return refuse(l, marks_find(&l->marks, "shared-filters[%zu].name", i),
+			      "The name of a filter is one word in lower case, without "
+			      "quotes, brackets and slashes.");
+	if (!search_filter_is_search(span_str(r->search)))
+		return refuse(l, marks_find(&l->marks, "shared-filters[%zu].search", i),
+			      "This is no search as IMAP's SEARCH has it, like UNSEEN FROM boss.");
+	c->filter[c->n_filters++] = (struct server_filter){
+		.name = arena_strdup(c->arena, r->name),
+		.search = arena_strdup(c->arena, r->search),
+		.description = r->description ? arena_strdup(c->arena, r->description) : NULL,
+	};
+	return ERR_OK;
+}
+
+static enum err take_filters(struct load *l, const struct raw_config *raw)
+{
+	enum err rc = ERR_OK;
+
+	l->c->filter = arena_array(l->c->arena, raw->filters_count, sizeof *l->c->filter);
+	for (size_t i = 0; i < raw->filters_count && rc == ERR_OK; i++)
+		rc = take_filter(l, i, &raw->filters[i]);
+	return rc;
+}
+
 /* ---- the rest ---- */
 
 /* A path of the file, or the standard one; relative ones begin at DIR. */
@@ -408,6 +451,8 @@ static enum err take_all(void *arg, const struct raw_config *raw)
 		take_paths(l->c, raw);
 		rc = take_certificates(l, raw);
 	}
+	if (rc == ERR_OK)
+		rc = take_filters(l, raw);
 	if (rc == ERR_OK) {
 		take_cores(l->c);
 	}

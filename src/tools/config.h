@@ -26,6 +26,8 @@ struct config {
 	uint64_t disk_reserve;
 	uint64_t quota[QUOTA_RESOURCES]; /* store/quota.h; 0: none */
 	const char *comment, *admin; /* of the server, for METADATA; "": none */
+	struct server_filter *filter; /* shared-filters */
+	size_t n_filters;
 	uint32_t expunge_history;
 	const char *users; /* path of the user table */
 	struct policy_rule *rule;

@@ -84,6 +84,16 @@ static const cyaml_schema_value_t certificate_value = {
 			    certificate_fields),
 };
 
+static const cyaml_schema_field_t filter_fields[] = {
+	TEXT("name", 0, struct raw_filter, name),
+	TEXT("search", 0, struct raw_filter, search),
+	TEXT("description", OPT, struct raw_filter, description),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t filter_value = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_filter, filter_fields),
+};
+
 static const cyaml_schema_field_t tls_fields[] = {
 	TEXT("certificate", OPT, struct raw_tls, certificate),
 	TEXT("key", OPT, struct raw_tls, key),
@@ -118,6 +128,8 @@ static const cyaml_schema_field_t fixed_fields[] = {
 			     policy, &rule_value, 0, 1000),
 	CYAML_FIELD_SEQUENCE("certificates", CYAML_FLAG_POINTER | OPT, struct raw_config,
 			     certificates, &certificate_value, 0, 1000),
+	CYAML_FIELD_SEQUENCE("shared-filters", CYAML_FLAG_POINTER | OPT, struct raw_config,
+			     filters, &filter_value, 0, 1000),
 	WORD_PTR("legacy-8bit-headers", struct raw_config, legacy_8bit, legacy_words),
 	SECTION_OF("log", log, log_fields),
 	CYAML_FIELD_ENUM("end-of-configuration", STRICT, struct raw_config, end,

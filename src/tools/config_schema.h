@@ -35,6 +35,10 @@ struct raw_certificate {
 	char *user;
 };
 
+struct raw_filter {
+	char *name, *search, *description;
+};
+
 struct raw_store {
 	int *engine; /* 0 rocks, 1 mem */
 	int *body_index;
@@ -60,6 +64,8 @@ struct raw_config {
 	unsigned policy_count;
 	struct raw_certificate *certificates;
 	unsigned certificates_count;
+	struct raw_filter *filters;
+	unsigned filters_count;
 	struct raw_numbers *section[SECTIONS];
 	int *legacy_8bit; /* 0 keep, 1 reject */
 	struct raw_log *log;

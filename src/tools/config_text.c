@@ -105,6 +105,11 @@ void config_text(const struct config_wish *w, struct buf *out)
 	    "What METADATA tells of the server (RFC 5464): a note, and how to reach its\n"
 	    "administrator, a URI like mailto:postmaster@example.org. Empty: nothing.");
 	buf_puts(out, "server-comment: \"\"\nserver-admin: \"\"\n\n");
+	put_comment(
+	    out, "",
+	    "Searches that every user may name (RFC 5466), each with name, search and\n"
+	    "perhaps description:  - {name: junk, search: KEYWORD $Junk UNSEEN}");
+	buf_puts(out, "shared-filters: []\n\n");
 	put_comment(out, "", about_policy);
 	buf_puts(out, "policy:\n  - who: \"*\"\n    may-become: [\"*\"]\n"
 		      "    admins: false\n");

@@ -151,6 +151,8 @@ static enum err open_server(struct serving *s, struct buf *why)
 		.version = MAILSTILE_VERSION,
 		.comment = c->comment,
 		.admin = c->admin,
+		.filters = c->filter,
+		.n_filters = c->n_filters,
 		.spool_dir = s->config->dir,
 	};
 	return server_start(&o, &s->server, why);

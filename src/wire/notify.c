@@ -1,4 +1,4 @@
-/* NOTIFY (RFC 5465 section 8). */
+/* NOTIFY (RFC 5465 section 8), and the same choice of mailboxes in ESEARCH (RFC 7377). */
 #include "wire/notify.h"
 
 #include "wire/grow.h"
@@ -23,6 +23,7 @@ static const char *const filter_names[] = {
 	[NOTIFY_SUBSCRIBED] = "SUBSCRIBED",
 	[NOTIFY_SUBTREE] = "SUBTREE",
 	[NOTIFY_MAILBOXES] = "MAILBOXES",
+	[NOTIFY_SUBTREE_ONE] = "SUBTREE-ONE",
 };
 enum { N_FILTERS = sizeof filter_names / sizeof *filter_names };
 
@@ -38,7 +39,7 @@ static unsigned event_read(struct cursor *c)
 
 static bool is_of_selected(const struct notify_group *g)
 {
-	return g->filter == NOTIFY_SELECTED || g->filter == NOTIFY_SELECTED_DELAYED;
+	return g->of.filter == NOTIFY_SELECTED || g->of.filter == NOTIFY_SELECTED_DELAYED;
 }
 
 /* event *(SP event) ")", MessageNew perhaps with its FETCH items. */
@@ -64,27 +65,30 @@ static bool events_read(struct cursor *c, unsigned fetch_allowed, struct notify_
 	return !c->bad;
 }
 
-static void names_read(struct cursor *c, struct notify_group *g)
+static void names_read(struct cursor *c, struct mailbox_filter *f)
 {
 	bool is_list;
 
 	cursor_sp(c);
 	is_list = cursor_try_list_open(c);
 	do {
-		*WIRE_PUSH(c->arena, g->names, g->n_names) = cursor_mailbox(c);
+		*WIRE_PUSH(c->arena, f->names, f->n_names) = cursor_mailbox(c);
 	} while (is_list && cursor_list_more(c));
 }
 
-static bool filter_read(struct cursor *c, struct notify_group *g)
+static bool filter_read(struct cursor *c, enum notify_filter not,
+			struct mailbox_filter *f)
 {
 	struct span name = cursor_atom(c);
 
 	for (unsigned i = 0; i < N_FILTERS && !c->bad; i++) {
 		if (!span_ieq(name, span_str(filter_names[i])))
 			continue;
-		g->filter = (enum notify_filter)i;
+		if (i == not )
+			break;
+		f->filter = (enum notify_filter)i;
 		if (i >= NOTIFY_SUBTREE)
-			names_read(c, g);
+			names_read(c, f);
 		return !c->bad;
 	}
 	return cursor_fail(
@@ -113,7 +117,7 @@ static bool groups_read(struct cursor *c, unsigned fetch_allowed, struct notify_
 		cursor_sp(c);
 		cursor_char(c, '(');
 		g = WIRE_PUSH(c->arena, a->groups, a->n_groups);
-		if (!filter_read(c, g) || !cursor_sp(c) ||
+		if (!filter_read(c, NOTIFY_SUBTREE_ONE, &g->of) || !cursor_sp(c) ||
 		    !events_read(c, fetch_allowed, g) || !is_allowed(c, g))
 			return false;
 		cursor_char(c, ')');
@@ -159,15 +163,23 @@ void emit_notify_events(struct buf *out, unsigned events)
 	}
 }
 
+static void emit_filter(struct buf *out, struct emit_mode m,
+			const struct mailbox_filter *f)
+{
+	buf_puts(out, filter_names[f->filter]);
+	for (size_t i = 0; i < f->n_names; i++) {
+		buf_puts(out, i ? " " : " (");
+		emit_mailbox(out, m, f->names[i]);
+	}
+	if (f->n_names)
+		buf_putc(out, ')');
+}
+
 static void emit_group(struct buf *out, struct emit_mode m, const struct notify_group *g)
 {
-	buf_printf(out, " (%s ", filter_names[g->filter]);
-	for (size_t i = 0; i < g->n_names; i++) {
-		buf_putc(out, i ? ' ' : '(');
-		emit_mailbox(out, m, g->names[i]);
-	}
-	if (g->n_names)
-		buf_puts(out, ") ");
+	buf_puts(out, " (");
+	emit_filter(out, m, &g->of);
+	buf_putc(out, ' ');
 	if (!(g->events & ((1u << N_EVENTS) - 1))) {
 		buf_puts(out, "NONE)");
 		return;
@@ -191,4 +203,37 @@ void emit_notify_args(struct buf *out, struct emit_mode m, const struct notify_a
 	buf_puts(out, a->has_status ? " SET STATUS" : " SET");
 	for (size_t i = 0; i < a->n_groups; i++)
 		emit_group(out, m, &a->groups[i]);
+}
+
+bool cursor_search_sources(struct cursor *c, struct search_sources *ret_sources)
+{
+	struct search_sources s = { 0 };
+	struct wire_params scope;
+
+	if (!cursor_try_word(c, "IN"))
+		return false;
+	cursor_sp(c);
+	cursor_list_open(c);
+	do {
+		if (s.n > 0 && cursor_peek(c) == '(') {
+			/* Scope options: the RFC defines none. */
+			cursor_params(c, &scope);
+			return cursor_fail(c, "there are no scope options");
+		}
+		filter_read(c, NOTIFY_SELECTED_DELAYED, WIRE_PUSH(c->arena, s.v, s.n));
+	} while (cursor_list_more(c));
+	if (!c->bad)
+		*ret_sources = s;
+	return !c->bad;
+}
+
+void emit_search_sources(struct buf *out, struct emit_mode m,
+			 const struct search_sources *s)
+{
+	buf_puts(out, "IN (");
+	for (size_t i = 0; i < s->n; i++) {
+		buf_puts(out, i ? " " : "");
+		emit_filter(out, m, &s->v[i]);
+	}
+	buf_putc(out, ')');
 }

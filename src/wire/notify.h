@@ -25,12 +25,18 @@ enum notify_filter {
 	NOTIFY_SUBSCRIBED,
 	NOTIFY_SUBTREE,
 	NOTIFY_MAILBOXES,
+	NOTIFY_SUBTREE_ONE, /* of ESEARCH alone (RFC 7377 section 2.2) */
+};
+
+/* A choice of mailboxes: "SUBTREE (a b)", "PERSONAL" (section 8, filter-mailboxes). */
+struct mailbox_filter {
+	enum notify_filter filter;
+	struct span *names; /* UTF-8: of SUBTREE, SUBTREE_ONE and MAILBOXES */
+	size_t n_names;
 };
 
 struct notify_group {
-	enum notify_filter filter;
-	struct span *names; /* UTF-8: of SUBTREE and MAILBOXES */
-	size_t n_names;
+	struct mailbox_filter of;
 	unsigned events;	 /* enum notify_event; 0: NONE */
 	struct fetch_args fetch; /* of MessageNew; n_items 0: none */
 };
@@ -53,5 +59,15 @@ bool cursor_notify_args(struct cursor *c, unsigned fetch_allowed,
 void emit_notify_args(struct buf *out, struct emit_mode m, const struct notify_args *a);
 /* "MessageNew MessageExpunge": the names of these, for BADEVENT. */
 void emit_notify_events(struct buf *out, unsigned events);
+
+/* Where ESEARCH looks (RFC 7377 section 2.2); none: in the selected mailbox. */
+struct search_sources {
+	struct mailbox_filter *v;
+	size_t n;
+};
+/* "IN (...)"; false, and no error, when it is not next. */
+bool cursor_search_sources(struct cursor *c, struct search_sources *ret_sources);
+void emit_search_sources(struct buf *out, struct emit_mode m,
+			 const struct search_sources *s);
 
 #endif

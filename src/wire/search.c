@@ -18,6 +18,7 @@ enum arg {
 	ARG_DATE,
 	ARG_MODSEQ,
 	ARG_ID,
+	ARG_FILTER,
 };
 
 struct key_row {
@@ -38,6 +39,8 @@ static const struct key_row keys[] = {
 	{ "DELETED", SEARCH_FLAG, ARG_FLAG, WIRE_DELETED, 0, VIEW },
 	{ "DRAFT", SEARCH_FLAG, ARG_FLAG, WIRE_DRAFT, 0, VIEW },
 	{ "EMAILID", SEARCH_EMAILID, ARG_ID, 0, SEARCH_EXT_OBJECTID, VIEW },
+	{ "FILTER", SEARCH_FILTER, ARG_FILTER, 0, SEARCH_EXT_FILTERS,
+	  SEARCH_NEED_FILTERS },
 	{ "FLAGGED", SEARCH_FLAG, ARG_FLAG, WIRE_FLAGGED, 0, VIEW },
 	{ "FROM", SEARCH_FROM, ARG_TEXT, 0, 0, SUMMARY },
 	{ "FUZZY", SEARCH_FUZZY, ARG_KEYS, 0, SEARCH_EXT_FUZZY, 0 },
@@ -195,6 +198,16 @@ static void modseq_read(struct cursor *c, struct search_node *n)
 	n->u.modseq.modseq = cursor_number64(c);
 }
 
+/* filter-name (RFC 5466 section 4) */
+static struct span filter_name_read(struct cursor *c)
+{
+	struct span name = cursor_atom(c);
+
+	if (!c->bad && span_find(name, '/') >= 0)
+		cursor_fail(c, "the name of a filter was expected");
+	return name;
+}
+
 static void arg_read(struct reader *r, const struct key_row *row, struct search_node *n)
 {
 	struct cursor *c = r->c;
@@ -209,6 +222,7 @@ static void arg_read(struct reader *r, const struct key_row *row, struct search_
 	case ARG_TEXT: n->u.text = cursor_astring(c); break;
 	case ARG_KEYWORD: n->u.text = cursor_keyword(c); break;
 	case ARG_ID: n->u.text = cursor_atom(c); break;
+	case ARG_FILTER: n->u.text = filter_name_read(c); break;
 	case ARG_SET: set_read(c, n); break;
 	case ARG_NUMBER: n->u.number = cursor_number64(c); break;
 	case ARG_SECONDS: n->u.number = cursor_nz_number(c); break;
@@ -333,6 +347,7 @@ static void emit_arg(struct buf *out, struct emit_mode m, const struct key_row *
 	case ARG_KEYS: emit_children(out, m, n); break;
 	case ARG_TEXT: emit_astring(out, m, n->u.text); break;
 	case ARG_KEYWORD:
+	case ARG_FILTER:
 	case ARG_ID: buf_put(out, n->u.text); break;
 	case ARG_SET: emit_sequence_set(out, &n->u.set); break;
 	case ARG_NUMBER:
@@ -385,12 +400,64 @@ void emit_search(struct buf *out, struct emit_mode m, const struct search_progra
 	emit_search_keys(out, m, p->root);
 }
 
+static void copy_args(struct arena *a, const struct key_row *row, struct search_node *n)
+{
+	switch (row ? row->arg : ARG_SET) {
+	case ARG_TEXT:
+	case ARG_KEYWORD:
+	case ARG_FILTER:
+	case ARG_ID: n->u.text = arena_dup(a, n->u.text); break;
+	case ARG_HEADER:
+		n->u.header.name = arena_dup(a, n->u.header.name);
+		n->u.header.text = arena_dup(a, n->u.header.text);
+		break;
+	case ARG_MODSEQ: n->u.modseq.entry = arena_dup(a, n->u.modseq.entry); break;
+	case ARG_SET: {
+		struct seqrange *r = arena_array(a, n->u.set.n, sizeof *r);
+
+		if (n->u.set.n)
+			memcpy(r, n->u.set.r, n->u.set.n * sizeof *r);
+		n->u.set.r = r;
+		break;
+	}
+	default: break;
+	}
+}
+
+static struct search_node *node_copy(struct arena *a, const struct search_node *from)
+{
+	struct search_node *n = ARENA_NEW(a, struct search_node), **end = &n->child;
+
+	*n = *from;
+	n->next = NULL;
+	if (n->key != SEARCH_AND)
+		copy_args(a, row_of(n), n);
+	for (const struct search_node *c = from->child; c; c = c->next) {
+		*end = node_copy(a, c);
+		end = &(*end)->next;
+	}
+	return n;
+}
+
+void search_program_copy(struct arena *a, const struct search_program *p,
+			 struct search_program *ret_program)
+{
+	struct search_program copy = *p;
+
+	copy.other_returns = (struct wire_params){ 0 };
+	if (p->charset.p)
+		copy.charset = arena_dup(a, p->charset);
+	copy.root = node_copy(a, p->root);
+	*ret_program = copy;
+}
+
 static bool args_equal(const struct key_row *row, const struct search_node *a,
 		       const struct search_node *b)
 {
 	switch (row ? row->arg : ARG_SET) {
 	case ARG_TEXT:
 	case ARG_ID:
+	case ARG_FILTER:
 	case ARG_KEYWORD: return span_eq(a->u.text, b->u.text);
 	case ARG_SET: return seqset_equal(&a->u.set, &b->u.set);
 	case ARG_NUMBER:

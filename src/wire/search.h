@@ -1,6 +1,6 @@
 /*
  * The search program (RFC 9051 section 6.4.4; RFC 3501; RETURN of RFC 4731 and 5182;
- * further keys of RFC 7162, 5032, 8514, 8474, 6203): a tree in the arena.
+ * further keys of RFC 7162, 5032, 8514, 8474, 6203, 5466): a tree in the arena.
  *
  * Keys come from one table (search.c); one that belongs to an extension is known only
  * when the caller offers it.
@@ -52,6 +52,7 @@ enum search_key {
 	SEARCH_SAVEDATESUPPORTED,
 	SEARCH_EMAILID,
 	SEARCH_THREADID, /* u.text (RFC 8474) */
+	SEARCH_FILTER,	 /* u.text: its name (RFC 5466); the keys it stands for replace it */
 };
 
 /* What a key has to look at; of a program, the bits of all its keys. */
@@ -63,6 +64,7 @@ enum search_need {
 	SEARCH_NEED_SAVED = 16,	 /* "$" */
 	SEARCH_NEED_MODSEQ = 32, /* MODSEQ: the reply carries the highest (RFC 7162) */
 	SEARCH_NEED_NUMBERS = 64, /* message numbers: no EXPUNGE while it runs, no UIDONLY */
+	SEARCH_NEED_FILTERS = 128, /* FILTER: what it names is not there yet */
 };
 
 /* Extensions whose keys and RETURN options are known. */
@@ -73,6 +75,7 @@ enum search_ext {
 	SEARCH_EXT_OBJECTID = 8,
 	SEARCH_EXT_FUZZY = 16,
 	SEARCH_EXT_MESSAGELIMIT = 32,
+	SEARCH_EXT_FILTERS = 64,
 };
 
 struct search_node {
@@ -123,6 +126,7 @@ struct search_program {
 	struct search_node *root; /* SEARCH_AND */
 	size_t n_nodes;
 	unsigned needs; /* enum search_need */
+	bool passes_end; /* message numbers may be above the last one (RFC 7377 section 2) */
 };
 
 /* What stands behind "SEARCH", from the SP on, without the CRLF. `exts`: enum search_ext.
@@ -149,6 +153,10 @@ void emit_partial_range(struct buf *out, const struct partial_range *r);
  */
 void partial_range_resolve(const struct partial_range *r, uint64_t count,
 			   uint64_t *ret_from, uint64_t *ret_n);
+
+/* A copy that borrows nothing; without other_returns. */
+void search_program_copy(struct arena *a, const struct search_program *p,
+			 struct search_program *ret_program);
 
 bool search_equal(const struct search_node *a, const struct search_node *b);
 

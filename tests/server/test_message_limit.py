@@ -52,6 +52,14 @@ def test_capability_and_the_newest_first(limited):
         r = k.ok("UID SEARCH RETURN (SAVE) ALL")
         assert r.code == "MESSAGELIMIT 3 6"
         assert uids(k.ok("UID FETCH $ (UID)")) == [6, 7, 8]
+        # ESEARCH of that mailbox alone; of several all have to fit (RFC 7377 section 2.4)
+        r = k.ok("ESEARCH UNSEEN")
+        assert r.one(rb".* UID ALL 6:8$") and r.code == "MESSAGELIMIT 3 6"
+        k.ok("CREATE other")
+        k.ok("APPEND other {}", eml("plain"))
+        r = k.ok("ESEARCH IN (mailboxes (other INBOX)) UNSEEN")
+        assert r.code == "LIMIT"
+        assert k.ok("ESEARCH IN (mailboxes (other none)) UNSEEN").code is None
         # section 3.2
         assert uids(k.ok("UID SEARCH UIDAFTER 6 UID 6:8")) == [7, 8]
         assert uids(k.ok("UID SEARCH UIDBEFORE 2 UID 1:3")) == [1]

@@ -97,6 +97,39 @@ def test_S51_private_entries_are_each_users_own(site, how, alice, bob):
         assert not k.ok('GETMETADATA "" (DEPTH infinity) /private').untagged
 
 
+def test_S51_filters_are_each_users_own(site, how, alice, bob):
+    with site.session(alice, how) as k:
+        k.ok('SETMETADATA "" (/private/filters/values/x "ALL")')
+        k.ok("SELECT INBOX")
+        k.ok("SEARCH FILTER x")
+        k.unauthenticate()
+        k.login(bob)
+        k.ok("SELECT INBOX")
+        assert k.no("SEARCH FILTER x").code == "UNDEFINED-FILTER x"
+
+
+def test_filters_of_the_operator_are_everybodys_and_ones_own_go_before():
+    def filters(text):
+        return text.replace("shared-filters: []", """shared-filters:
+  - name: big
+    search: LARGER 10
+    description: What is large
+  - {name: seen-big, search: FILTER big SEEN}""")
+    with Site(configure=filters) as s, s.session("alice") as k:
+        k.ok("APPEND INBOX (\\Seen) {}", eml("plain"))
+        k.ok("APPEND INBOX {}", eml("plain"))
+        k.ok("SELECT INBOX")
+        k.ok("SEARCH FILTER BIG").one(rb"\* SEARCH 1 2$")
+        k.ok("SEARCH FILTER seen-big").one(rb"\* SEARCH 1$")
+        k.ok('SETMETADATA "" (/private/filters/values/big "UNSEEN")')
+        k.ok("SEARCH FILTER big").one(rb"\* SEARCH 2$")
+        k.ok("SEARCH FILTER seen-big").one(rb"\* SEARCH$")
+        k.ok('GETMETADATA "" (DEPTH infinity) /shared/filters').one(
+            rb'\* METADATA "" \(/shared/filters/values/big "LARGER 10" '
+            rb'/shared/filters/descriptions/big "What is large" '
+            rb'/shared/filters/values/seen-big "FILTER big SEEN"\)$')
+
+
 def test_metadata_has_limits_and_what_the_operator_says_of_the_server():
     def told(text):
         return (text.replace('server-comment: ""', 'server-comment: "A note."')

@@ -58,3 +58,19 @@ def test_s35_results_are_found_anew(site, how, alice, bob):
                 k.unauthenticate()
                 k.login(bob)
                 k.select()
+
+
+def test_s35_a_search_of_many_mailboxes_ends_before_the_session(site, how, alice, bob):
+    for user in (alice, bob):
+        with site.session(user) as w:
+            for i in range(40):
+                w.ok(f"CREATE m{i}")
+                w.ok(f"APPEND m{i} {{}}", b"Subject: %s\r\n\r\nhello\r\n" % user.encode())
+    with site.session(alice, how) as k:
+        t = k.start("ESEARCH IN (personal) RETURN (ALL) BODY hello")
+        u = k.start("UNAUTHENTICATE")       # in the same breath
+        assert len(k.finish(t).ok().find(rb"\* ESEARCH .* UID ALL 1$")) == 40
+        assert not k.finish(u).ok().untagged
+        k.login(bob)
+        assert not k.ok(f"ESEARCH IN (personal) SUBJECT {alice}").untagged
+        assert len(k.ok(f"ESEARCH IN (subtree m7 personal) SUBJECT {bob}").untagged) == 40

@@ -51,13 +51,13 @@ static void groups_are_read_as_they_stand(void **state)
 	    " (mailboxes inbox NONE)");
 
 	assert_int_equal(a.n_groups, 3);
-	assert_int_equal(a.groups[0].filter, NOTIFY_SELECTED_DELAYED);
+	assert_int_equal(a.groups[0].of.filter, NOTIFY_SELECTED_DELAYED);
 	assert_int_equal(a.groups[0].events, 7);
 	assert_int_equal(a.groups[0].fetch.n_items, 2);
-	assert_int_equal(a.groups[1].n_names, 2);
-	assert_true(span_eq(a.groups[1].names[1], SPAN("a b")));
+	assert_int_equal(a.groups[1].of.n_names, 2);
+	assert_true(span_eq(a.groups[1].of.names[1], SPAN("a b")));
 	assert_int_equal(a.groups[1].events, NOTIFY_MAILBOX_NAME);
-	assert_true(span_eq(a.groups[2].names[0], SPAN("INBOX")));
+	assert_true(span_eq(a.groups[2].of.names[0], SPAN("INBOX")));
 	assert_int_equal(a.groups[2].events, 0);
 }
 
@@ -101,6 +101,41 @@ static void what_the_rfc_forbids_is_bad(void **state)
 	assert_true(is_refused("x"));
 }
 
+static bool sources_read(const char *text, struct search_sources *s)
+{
+	struct cursor c = on(arena_printf(arena, "%s\r\n", text));
+
+	return cursor_search_sources(&c, s) && cursor_end(&c);
+}
+
+static void sources_of_esearch_are_read(void **state)
+{
+	struct search_sources s = { 0 };
+	struct buf b = { 0 };
+
+	assert_true(sources_read("in (selected mailboxes Lists subtree-one (a \"b c\"))", &s));
+	assert_int_equal(s.n, 3);
+	assert_int_equal(s.v[0].filter, NOTIFY_SELECTED);
+	assert_int_equal(s.v[1].n_names, 1);
+	assert_int_equal(s.v[2].filter, NOTIFY_SUBTREE_ONE);
+	emit_search_sources(&b, (struct emit_mode){ 0 }, &s);
+	assert_string_equal(text_of(&b),
+			    "IN (SELECTED MAILBOXES (Lists) SUBTREE-ONE (a \"b c\"))");
+}
+
+static void sources_that_esearch_has_not_are_refused(void **state)
+{
+	struct search_sources s;
+
+	assert_false(sources_read("IN ()", &s));
+	assert_false(sources_read("IN personal", &s));
+	assert_false(sources_read("IN (SELECTED-DELAYED)", &s));
+	assert_false(sources_read("IN (PERSONAL (x y))", &s));
+	assert_false(sources_read("IN (MAILBOXES)", &s));
+	assert_false(sources_read("IN (SUBTREE ())", &s));
+	assert_true(is_refused("SET (SUBTREE-ONE a (MailboxName))"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +144,8 @@ int main(void)
 		cmocka_unit_test(what_is_emitted_is_read_again),
 		cmocka_unit_test(unknown_events_are_marked_for_the_answer),
 		cmocka_unit_test(what_the_rfc_forbids_is_bad),
+		cmocka_unit_test(sources_of_esearch_are_read),
+		cmocka_unit_test(sources_that_esearch_has_not_are_refused),
 	};
 
 	return RUN(tests);

@@ -5,7 +5,7 @@
 #include "wire/search.h"
 #include "wire/sort.h"
 
-#define ALL_EXTS 31u
+#define ALL_EXTS 127u
 
 static struct search_program parse(const char *text)
 {
