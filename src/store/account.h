@@ -28,6 +28,7 @@ struct store {
 	unsigned flags; /* ENGINE_READ_ONLY */
 	uint64_t quota[QUOTA_RESOURCES]; /* for accounts without limits of their own */
 	uint32_t expunge_history; /* rows KEY_VANISHED of a mailbox */
+	uint32_t commit_chunks; /* what one commit changes */
 
 	pthread_mutex_t lock;  /* guards the rest */
 	pthread_cond_t quiet;  /* n_background became 0 */
@@ -44,6 +45,11 @@ struct store {
 	size_t n_idle;
 };
 
+/* Chunks that a change in parts has written (stage.h); mailbox 0: none. */
+struct staged {
+	uint32_t mailbox, chunk; /* from this one on */
+};
+
 struct account {
 	struct store *store;
 	struct account_id id;
@@ -58,6 +64,7 @@ struct account {
 	struct account_header h;
 	struct tree *head_names;
 	struct attr_set *head_attrs;
+	struct staged staged; /* nothing, but while an op goes on or after one that failed */
 
 	atomic_bool drop_head; /* before the next plan */
 

@@ -12,6 +12,13 @@ enum err mailbox_header_get(struct txn *t, uint32_t number, struct mailbox_heade
 	return rc == ERR_OK ? mailbox_header_read(row, ret, ret_keywords) : rc;
 }
 
+/* The chunk from which on nothing shows yet. */
+static uint32_t end_of(const struct box *b)
+{
+	const struct staged *s = &b->c->staged;
+	return s->mailbox == b->number ? s->chunk : UINT32_MAX;
+}
+
 /* An open mailbox is loaded whole, at once: its sessions need its views. */
 static enum err load_open(struct box *b)
 {
@@ -19,7 +26,7 @@ static enum err load_open(struct box *b)
 	if (!m->head) {
 		struct view *v;
 		enum err rc = mailbox_load(b->c->t, b->c->a, b->number, &b->h,
-					   keywords_ref(b->keywords), &v);
+					   keywords_ref(b->keywords), end_of(b), &v);
 		if (rc != ERR_OK)
 			return rc;
 		account_view_made(b->c->a, v);
@@ -267,7 +274,7 @@ enum err box_view(struct box *b, struct view **ret)
 		return ERR_OK;
 	}
 	return mailbox_load(b->c->t, b->c->a, b->number, &b->h, keywords_ref(b->keywords),
-			    ret);
+			    end_of(b), ret);
 }
 
 enum err box_keyword(struct box *b, struct span name, bool make, uint32_t *ret)

@@ -1,5 +1,5 @@
 /* A change under way: its beginning, and its end as rows and a new head. Boxes: box.c. */
-#include "store/change.h"
+#include "store/stage.h"
 
 #include <stdlib.h>
 
@@ -10,6 +10,8 @@ static enum err load_head(struct account *a, struct txn *t)
 	enum err rc = txn_get(t, key_span(&k), &row);
 	if (rc == ERR_OK)
 		rc = account_header_read(row, &a->h);
+	if (rc == ERR_OK)
+		rc = staged_get(t, &a->staged);
 	if (rc == ERR_OK)
 		rc = tree_load(t, &a->head_names);
 	if (rc == ERR_OK) {
@@ -45,6 +47,7 @@ enum err change_begin(struct change *c, struct txn *t, struct store_op *op)
 			return rc;
 	}
 	c->h = a->h;
+	c->staged = a->staged;
 	c->names = tree_ref(a->head_names);
 	c->attrs = attr_set_ref(a->head_attrs);
 	return ERR_OK;
@@ -262,6 +265,7 @@ static void install(struct change *c)
 		if (b->mailbox && b->is_dirty)
 			set_head(b, o);
 	a->h = c->h;
+	a->staged = c->staged;
 	a->has_head = true;
 	if (c->names_changed) {
 		tree_unref(a->head_names);

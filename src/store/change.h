@@ -45,6 +45,8 @@ struct change {
 	struct attr_set *attrs; /* as names */
 	bool attrs_changed;
 	bool is_new; /* the account has no rows yet */
+	struct staged staged;
+	struct box *part_of; /* what is added there does not show yet (stage.h) */
 	struct box *boxes;
 	struct body_delta *bodies;
 	size_t n_bodies, cap_bodies;
@@ -130,21 +132,25 @@ bool uid_walk_next(struct uid_walk *w, const struct chunk **ret_chunk,
 
 /*
  * Of `uids` (NULL: all) those of the part in hand of the op, which begins at o->from and
- * reaches over at most STORE_COMMIT_CHUNKS chunks; o->next says where the next one begins.
+ * reaches over at most the chunks of one commit; o->next says where the next one begins.
  */
 void uid_part(struct store_op *o, const struct view *v, const struct numset *uids,
 	      struct numset *ret_part);
+
+/* Sweeps the rows of a mailbox's messages from a chunk on, and what they hold, until
+ * `left` is used up (reap.c). */
+enum err sweep_chunks(struct change *c, uint32_t mailbox, uint32_t from, size_t *left);
 
 /* Copies messages to the end of `to`, pairing UIDs (change_copy.c). */
 enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
 		       struct box *to, bool move, struct numset *ret_source,
 		       struct numset *ret_target);
 
-/* Reads all chunks of a mailbox (load.c). Takes over `keywords`. One reference; not yet
- * on the account's list. */
+/* Reads all chunks of a mailbox (load.c), those before `end`. Takes over `keywords`. One
+ * reference; not yet on the account's list. */
 enum err mailbox_load(struct txn *t, struct account *a, uint32_t number,
 		      const struct mailbox_header *h, struct keywords *keywords,
-		      struct view **ret);
+		      uint32_t end, struct view **ret);
 /* Ranges of a vanished row, added to `to`. */
 enum err vanished_read(struct span row, struct numset *to);
 /* Such a row; it lives as long as the plan. */

@@ -1,11 +1,13 @@
 /*
  * APPEND of one or more messages, all or none (RFC 9051 section 6.3.12, RFC 3502). Bodies
- * are written once, in the plan's first run; the rows that keep them in each.
+ * are written once, in the plan's first run; the rows that keep them in each. Messages with
+ * many bytes of rows are added in parts (stage.h).
  */
 #include <stdlib.h>
 
 #include "store/flags.h"
 #include "store/incoming.h"
+#include "store/stage.h"
 
 struct item {
 	struct incoming *body;
@@ -97,19 +99,45 @@ static enum err take_out(struct store_op *o, struct change *c, uint32_t uid)
 	return rc == ERR_OK ? box_remove(from, e, chunk_slot(uid)) : rc;
 }
 
+/* Lets go of what earlier parts have kept, and writes what this one will keep: o->next is
+ * the item that the next part begins with. */
+static enum err finish_part(struct append_op *x)
+{
+	struct store_op *o = &x->o;
+	size_t bytes = 0, most = (size_t)o->store->commit_chunks * STORE_CHUNK_BYTES;
+	enum err rc = ERR_OK;
+	for (size_t i = 0; i < o->from; i++) {
+		incoming_free(x->items[i].body);
+		x->items[i].body = NULL;
+	}
+	for (size_t i = o->from; i < x->n && rc == ERR_OK; i++) {
+		const struct incoming *in = x->items[i].body;
+		if (i > o->from && bytes > most) {
+			o->next = (uint32_t)i;
+			break;
+		}
+		rc = incoming_finish(x->items[i].body);
+		bytes += incoming_summary(in).n + incoming_words(in).n;
+	}
+	return rc;
+}
+
 static enum err append_plan(struct store_op *o, struct change *c)
 {
 	struct append_op *x = (struct append_op *)(void *)o;
 	struct box *b;
 	enum err rc = change_box_named(c, o->path, &b);
-	for (size_t i = 0; i < x->n && rc == ERR_OK; i++)
-		rc = incoming_finish(x->items[i].body);
+	if (rc == ERR_OK)
+		rc = finish_part(x);
+	if (rc == ERR_OK)
+		rc = stage_join(c, b, o->next > 0);
 	if (rc != ERR_OK)
 		return rc;
 	o->uidvalidity = b->h.uidvalidity;
 	if (x->replaces)
 		rc = take_out(o, c, x->replaces);
-	for (size_t i = 0; i < x->n && rc == ERR_OK; i++) {
+	size_t end = o->next ? o->next : x->n;
+	for (size_t i = o->from; i < end && rc == ERR_OK; i++) {
 		rc = keep(c, x->items[i].body);
 		if (rc == ERR_OK)
 			rc = add_item(o, c, b, &x->items[i], true);

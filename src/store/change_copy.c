@@ -1,11 +1,12 @@
 /*
  * EXPUNGE, COPY and MOVE (RFC 9051 sections 6.4.3, 6.4.7 and 6.4.8): bodies are shared.
- * COPY is one commit, so all or nothing. EXPUNGE and MOVE of very many messages are several
- * (op.h); each message is moved as a whole or not at all (RFC 6851 section 3.3).
+ * EXPUNGE and MOVE of very many messages are several commits (op.h); each message is moved
+ * as a whole or not at all (RFC 6851 section 3.3). So is COPY, but that is all or nothing:
+ * nothing shows before the last (stage.h).
  */
 #include <stdlib.h>
 
-#include "store/change.h"
+#include "store/stage.h"
 
 struct copy_op {
 	struct store_op o;
@@ -203,15 +204,16 @@ static enum err copy_plan(struct store_op *o, struct change *c)
 	if (rc != ERR_OK)
 		return rc;
 	o->uidvalidity = to->h.uidvalidity;
-	if (!x->move)
-		return copy_messages(from, from->base, &x->uids, to, false, &o->source,
-				     &o->target);
 	/* what a part puts at the end of the same mailbox is not moved again */
-	if (from == to && o->from == 0)
+	if (x->move && from == to && o->from == 0)
 		numset_remove_range(&x->uids, from->h.uidnext, UINT32_MAX);
 	struct numset part = { 0 };
 	uid_part(o, from->base, &x->uids, &part);
-	rc = copy_messages(from, from->base, &part, to, true, &o->source, &o->target);
+	if (!x->move)
+		rc = stage_join(c, to, o->next > 0);
+	if (rc == ERR_OK)
+		rc = copy_messages(from, from->base, &part, to, x->move, &o->source,
+				   &o->target);
 	numset_done(&part);
 	return rc;
 }

@@ -1,5 +1,6 @@
 /* store_check: every invariant of doc/store.md, read-only. Accounts and names here. */
 #include "store/check.h"
+#include "store/stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,7 +157,9 @@ static enum err check_strays(struct check *c)
 			  "%zu deleted mailboxes wait for the sweep, its header says %u",
 			  s.n_doomed, c->h.doomed);
 	for (size_t i = 0; i < s.n && rc == ERR_OK; i++)
-		rc = check_doomed(c, s.number[i]);
+		rc = check_doomed(c, s.number[i], 0);
+	if (rc == ERR_OK && c->staged.mailbox)
+		rc = check_doomed(c, c->staged.mailbox, c->staged.chunk);
 	for (size_t i = 0; i < c->names->names.n; i++)
 		if (c->names->at[i]->mailbox)
 			add_number(&s, c->names->at[i]->mailbox);
@@ -196,6 +199,8 @@ static enum err check_rows(struct check *c)
 	if (rc == ERR_OK)
 		rc = account_header_read(row, &c->h);
 	if (rc == ERR_OK)
+		rc = staged_get(c->t, &c->staged);
+	if (rc == ERR_OK)
 		rc = tree_load(c->t, &c->names);
 	if (rc == ERR_CORRUPT) {
 		check_say(c, "its header or its tree of names is damaged");
@@ -229,6 +234,7 @@ static enum err check_account(void *arg, struct txn *t)
 	c->t = t;
 	c->n_messages = c->n_bytes = 0;
 	c->n_holds = 0;
+	c->staged = (struct staged){ 0 };
 	enum err rc = check_rows(c);
 	c->messages += c->n_messages;
 	tree_unref(c->names);

@@ -23,6 +23,7 @@ struct check {
 	char name[80]; /* its name, cut */
 	struct account_header h;
 	struct tree *names;
+	struct staged staged;
 	uint64_t n_messages, n_bytes;
 	struct hold *holds;
 	size_t n_holds, cap_holds;
@@ -39,8 +40,8 @@ void check_hold(struct check *c, struct body_id body, uint64_t bytes);
 
 /* One mailbox with a name (check_mailbox.c). */
 enum err check_mailbox(struct check *c, const struct name *n);
-/* What a deleted one still holds. */
-enum err check_doomed(struct check *c, uint32_t number);
+/* What a deleted one still holds; or one whose rows from chunk `from` on do not show. */
+enum err check_doomed(struct check *c, uint32_t number, uint32_t from);
 /* Holders, bodies, summaries, what waits to be dropped (check_bodies.c). */
 enum err check_bodies(struct check *c);
 

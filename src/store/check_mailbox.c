@@ -95,8 +95,9 @@ enum err check_mailbox(struct check *c, const struct name *n)
 	struct keywords *keywords;
 	struct view *v;
 	enum err rc = mailbox_header_get(c->t, n->mailbox, &h, &keywords);
+	uint32_t end = c->staged.mailbox == n->mailbox ? c->staged.chunk : UINT32_MAX;
 	if (rc == ERR_OK)
-		rc = mailbox_load(c->t, c->a, n->mailbox, &h, keywords, &v);
+		rc = mailbox_load(c->t, c->a, n->mailbox, &h, keywords, end, &v);
 	if (rc == ERR_NOENT || rc == ERR_CORRUPT) {
 		check_say(
 		    c, "mailbox %u (%.*s): its rows are damaged or do not fit together",
@@ -134,7 +135,7 @@ static bool doomed_block(void *arg, struct span key, struct span value)
 	uint32_t index;
 	struct block *b;
 	if (!key_index(key, &index) || block_read(value, &b) != ERR_OK) {
-		check_say(d->c, "a row of deleted mailbox %u is damaged", d->number);
+		check_say(d->c, "a row of mailbox %u, which is deleted or not all there yet, is damaged", d->number);
 		return true;
 	}
 	struct key k = key_in_mailbox(KEY_CHUNK, d->number, index / CHUNK_BLOCKS);
@@ -142,7 +143,7 @@ static bool doomed_block(void *arg, struct span key, struct span value)
 	struct chunk *c = NULL;
 	d->rc = txn_get(d->c->t, key_span(&k), &row);
 	if (d->rc != ERR_OK || chunk_read(index / CHUNK_BLOCKS, row, &c) != ERR_OK)
-		check_say(d->c, "a row of deleted mailbox %u has no chunk", d->number);
+		check_say(d->c, "a row of mailbox %u, which is deleted or not all there yet, has no chunk", d->number);
 	if (d->rc == ERR_NOENT)
 		d->rc = ERR_OK;
 	uint32_t block = index % CHUNK_BLOCKS, i = 0;
@@ -154,9 +155,12 @@ static bool doomed_block(void *arg, struct span key, struct span value)
 	return d->rc == ERR_OK;
 }
 
-enum err check_doomed(struct check *c, uint32_t number)
+enum err check_doomed(struct check *c, uint32_t number, uint32_t from)
 {
 	struct doomed d = { .c = c, .number = number };
-	enum err rc = check_scan(c, KEY_INFO, number, doomed_block, &d);
+	struct key lo = key_in_mailbox(KEY_INFO, number, from * CHUNK_BLOCKS);
+	struct key hi = key_of_mailbox(KEY_INFO, number);
+	hi = key_after(&hi);
+	enum err rc = txn_scan(c->t, key_span(&lo), key_span(&hi), doomed_block, &d);
 	return rc == ERR_OK ? d.rc : rc;
 }

@@ -96,7 +96,7 @@ static enum err run_plan(struct engine_op *op, struct txn *t)
 }
 
 static enum err write_plan(struct engine *e, struct engine_op *op, struct txn *t,
-			   unsigned *ret_what)
+			   unsigned *what)
 {
 	if (op->needs_room && e->kind->has_room && !e->kind->has_room(e))
 		return ERR_FULL;
@@ -105,26 +105,44 @@ static enum err write_plan(struct engine *e, struct engine_op *op, struct txn *t
 		return rc;
 	rc = e->kind->write(t);
 	if (rc == ERR_OK)
-		*ret_what = COMMIT_ROWS | (t->keeps ? COMMIT_BODIES : 0);
+		*what |= COMMIT_ROWS | (t->keeps ? COMMIT_BODIES : 0);
 	else if (op->abandon)
 		op->abandon(op);
 	return rc;
 }
 
-static void run_op(struct engine *e, struct engine_op *op)
+static enum err run_once(struct engine *e, struct engine_op *op, unsigned *what)
 {
 	struct txn t;
-	struct account_id a = op->account;
 	if (e->flags & ENGINE_REPLAY) {
-		txn_init(&t, e, a);
+		txn_init(&t, e, op->account);
 		run_plan(op, &t);
 		txn_done(&t);
 	}
-	unsigned what = 0;
-	txn_init(&t, e, a);
-	enum err rc = write_plan(e, op, &t, &what);
+	txn_init(&t, e, op->account);
+	enum err rc = write_plan(e, op, &t, what);
 	txn_done(&t);
-	if (what) {
+	return rc;
+}
+
+static bool runs_again(struct engine *e, struct engine_op *op)
+{
+	if (!op->again || !op->again(op))
+		return false;
+	if (e->at)
+		e->at(e->at_arg, "part");
+	return true;
+}
+
+static void run_op(struct engine *e, struct engine_op *op)
+{
+	struct account_id a = op->account;
+	unsigned what = 0;
+	enum err rc;
+	do
+		rc = run_once(e, op, &what);
+	while (rc == ERR_OK && runs_again(e, op));
+	if (rc == ERR_OK && what) {
 		op->op.task.run = op_written;
 		/* from here on the op may be gone */
 		runqueue_wrote(e->queue, a, commit_add(e->commit, &op->op.task, what));
@@ -355,6 +373,8 @@ void engine_init(struct engine *e, const struct engine_kind *kind,
 	e->kind = kind;
 	e->workers = c->workers;
 	e->flags = c->flags;
+	e->at = c->at;
+	e->at_arg = c->at_arg;
 	e->commit = commit;
 	e->queue = runqueue_new(e, run_op);
 	pthread_mutex_init(&e->ids.lock, NULL);

@@ -43,6 +43,11 @@ struct engine_op {
 	 * had prepared in memory. On the worker, before the account's next
 	 * plan. NULL is fine. */
 	void (*abandon)(struct engine_op *);
+	/* What the plan wrote is not all of it: true when it is to run again, at once and
+	 * before any other op of the account; the rows of all runs are durable when the
+	 * op completes. After a crash the first ones may be there without the rest.
+	 * On the worker. NULL: never. */
+	bool (*again)(struct engine_op *);
 	/* It adds more than it takes away: ERR_FULL, unrun, when space is short. */
 	bool needs_room;
 	struct engine_op *queue_next; /* the engine's */
@@ -70,7 +75,9 @@ struct engine_config {
 	 * collector and other idle work has a turn, how long it rests between passes. */
 	uint32_t segment_bytes;
 	unsigned tick_ms, pass_ms;
-	/* Tests: the collector has come to a named point (rocks_collect.c). NULL is fine. */
+	uint32_t commit_chunks; /* tests: what one commit changes; 0: STORE_COMMIT_CHUNKS */
+	/* Tests: a named point was come to, of the collector (rocks_collect.c), or "part":
+	 * what a plan wrote that is to run again (engine.c). NULL is fine. */
 	void (*at)(void *arg, const char *point);
 	void *at_arg;
 };

@@ -20,6 +20,7 @@ enum key_kind {
 	KEY_KEYWORDS = 'k', /* mailbox, uid / 256: keywords beyond the flags word */
 	KEY_NAME = 'n',	    /* parent, name: an entry of the tree of names */
 	KEY_ATTR_NOW = 'm', /* mailbox, kind, user, name: an attribute kept in memory */
+	KEY_STAGED = 'p',   /* parts of a change that is not at its end (stage.h) */
 	KEY_HOLDERS = 'r',  /* body: how many rows hold it, when more than one */
 	KEY_ATTR = 't',	    /* the same, of the kinds that are read when asked for */
 	KEY_VANISHED = 'v', /* mailbox, modseq: UIDs expunged then */

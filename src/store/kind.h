@@ -71,6 +71,8 @@ struct engine {
 	struct executor *workers;
 	unsigned flags;
 	uint64_t recounted;
+	void (*at)(void *arg, const char *point); /* for tests */
+	void *at_arg;
 	struct commit *commit; /* NULL when read-only */
 	struct runqueue *queue;
 	struct {

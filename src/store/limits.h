@@ -18,7 +18,8 @@
 #define STORE_KEPT_BYTES     (128 << 20) /* of memory for them */
 #define STORE_REAP_BODIES    64	    /* unheld bodies that wait before a sweep starts */
 #define STORE_REAP_STEP	     4096   /* bodies or messages of one sweep's commit */
-#define STORE_COMMIT_CHUNKS  256    /* of 256 messages: what one commit changes of STORE, MOVE, EXPUNGE */
+#define STORE_COMMIT_CHUNKS  256    /* of 256 messages: what one commit changes */
+#define STORE_CHUNK_BYTES    32768  /* of rows of messages in APPEND, that count as a chunk */
 
 #define STORE_ATTR_USER_BYTES 255    /* of an attribute's user */
 #define STORE_ATTR_NAME_BYTES 1024   /* of its name */

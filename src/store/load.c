@@ -6,6 +6,7 @@
 struct load {
 	struct view *v;
 	uint32_t cap;
+	uint32_t end; /* of the chunks */
 	uint32_t at; /* the chunk that blocks and keywords are being given to */
 	enum err rc;
 };
@@ -72,10 +73,13 @@ static bool overflow_row(void *arg, struct span key, struct span value)
 	return c != NULL;
 }
 
-static enum err scan(struct txn *t, struct load *l, enum key_kind kind,
+/* `each`: rows of this kind that a chunk has. */
+static enum err scan(struct txn *t, struct load *l, enum key_kind kind, uint32_t each,
 		     bool (*row)(void *, struct span, struct span))
 {
 	struct key lo = key_of_mailbox(kind, l->v->mailbox), hi = key_after(&lo);
+	if (l->end <= UINT32_MAX / CHUNK_UIDS)
+		hi = key_in_mailbox(kind, l->v->mailbox, l->end * each);
 	l->at = 0;
 	enum err rc = txn_scan(t, key_span(&lo), key_span(&hi), row, l);
 	return rc == ERR_OK ? l->rc : rc;
@@ -110,14 +114,14 @@ static enum err verify(const struct view *v)
 
 enum err mailbox_load(struct txn *t, struct account *a, uint32_t number,
 		      const struct mailbox_header *h, struct keywords *keywords,
-		      struct view **ret)
+		      uint32_t end, struct view **ret)
 {
-	struct load l = { .v = view_new(a, number, h, keywords, 0) };
-	enum err rc = scan(t, &l, KEY_CHUNK, chunk_row);
+	struct load l = { .v = view_new(a, number, h, keywords, 0), .end = end };
+	enum err rc = scan(t, &l, KEY_CHUNK, 1, chunk_row);
 	if (rc == ERR_OK)
-		rc = scan(t, &l, KEY_INFO, block_row);
+		rc = scan(t, &l, KEY_INFO, CHUNK_BLOCKS, block_row);
 	if (rc == ERR_OK && keywords->n > STORE_KEYWORDS_FLAGS)
-		rc = scan(t, &l, KEY_KEYWORDS, overflow_row);
+		rc = scan(t, &l, KEY_KEYWORDS, 1, overflow_row);
 	if (rc == ERR_OK)
 		rc = verify(l.v);
 	if (rc == ERR_OK)

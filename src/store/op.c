@@ -6,7 +6,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "store/change.h"
+#include "store/stage.h"
 
 static void news_done(struct store_op *o)
 {
@@ -21,12 +21,15 @@ static void news_done(struct store_op *o)
 	o->names = NULL;
 	attr_set_unref(o->attrs);
 	o->attrs = NULL;
+	stage_free(o->part);
+	o->part = NULL;
 }
 
 void op_reset(struct store_op *o)
 {
 	news_done(o);
 	o->is_prepared = false;
+	o->is_undoing = false;
 	o->next = 0;
 	o->uidvalidity = 0;
 	numset_done(&o->modified);
@@ -56,6 +59,7 @@ static void op_free(struct op *op)
 	numset_done(&o->all_modified);
 	numset_done(&o->all_source);
 	numset_done(&o->all_target);
+	stage_free(o->stage);
 	free((char *)o->path.p);
 	free((char *)o->path2.p);
 	free(o->status);
@@ -66,6 +70,8 @@ static void op_free(struct op *op)
 	if (o->account) {
 		if (o->doomed > 0 || o->drops >= STORE_REAP_BODIES)
 			account_reap(o->account);
+		if (o->stage && op->rc != ERR_OK)
+			stage_undo_start(o->account);
 		account_unref(o->account);
 	}
 	free(o);
@@ -99,12 +105,26 @@ static enum err op_plan(struct engine_op *e, struct txn *t)
 	op_reset(o);
 	struct change c;
 	enum err rc = change_begin(&c, t, o);
+	o->is_undoing = c.staged.mailbox && !o->stage &&
+			!(o->store->flags & ENGINE_READ_ONLY);
 	if (rc == ERR_OK)
-		rc = o->plan(o, &c);
+		rc = o->is_undoing ? stage_undo(&c) : o->plan(o, &c);
 	if (rc == ERR_OK)
-		rc = change_finish(&c);
+		rc = c.part_of ? stage_finish(&c) : change_finish(&c);
 	change_done(&c);
 	return rc;
+}
+
+static bool op_again(struct engine_op *e)
+{
+	struct store_op *o = (struct store_op *)(void *)e;
+	if (o->is_undoing)
+		o->is_prepared = false; /* it is true, and nothing of it shows */
+	else if (o->part)
+		stage_written(o);
+	else
+		return false;
+	return true;
 }
 
 /* What was taken out of the published state is let go when the lock is: that may end
@@ -174,6 +194,7 @@ void *op_new(size_t size, struct store *s, struct account *a, struct op_to to)
 		.home = to.home, .done = op_done, .owner = to.owner, .free = op_free
 	};
 	o->e.plan = op_plan;
+	o->e.again = op_again;
 	o->e.publish = op_publish;
 	o->e.abandon = op_abandon;
 	o->done = to.done;

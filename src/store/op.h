@@ -5,6 +5,7 @@
 #include "store/account.h"
 
 struct change;
+struct stage;
 
 /* What a plan leaves for publish: a piece of the head. */
 struct news {
@@ -27,9 +28,11 @@ struct store_op {
 	/*
 	 * A command that may be done in part (not COPY, not APPEND) is a commit for each
 	 * STORE_COMMIT_CHUNKS. The plan begins at this UID and, when it stops before the
-	 * end, says where the next one begins; 0: it is the last.
+	 * end, says where the next one begins; 0: it is the last. COPY and APPEND are parts
+	 * as well, but nothing of them shows before the last (stage.h).
 	 */
 	uint32_t from, next;
+	struct stage *stage; /* what its parts have written; NULL: none */
 	struct numset all_modified, all_source, all_target; /* of all parts: the results */
 	bool goes_on;
 	/* On home, before the caller's done, when it is called. NULL is fine. */
@@ -46,6 +49,8 @@ struct store_op {
 	size_t n_news;
 	struct tree *names;
 	struct attr_set *attrs;
+	struct stage *part;	     /* NULL: it is not a part, or the last */
+	bool is_undoing;	     /* another op's parts; it has not begun */
 	struct attr_key *attr_edits; /* what it changed, for the log; not its own */
 	size_t n_attr_edits;
 	uint64_t modseq, drops;

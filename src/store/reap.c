@@ -89,7 +89,36 @@ static bool delete_row(void *arg, struct span key, struct span value)
 	return true;
 }
 
-/* Constant parts first, as they name the bodies; then the rest, then the mark itself. */
+/* Constant parts first, as they name the bodies. */
+static enum err sweep_kinds(struct reap *r, uint32_t from)
+{
+	static const struct {
+		enum key_kind kind;
+		uint32_t each; /* rows of a chunk */
+	} kinds[] = { { KEY_INFO, CHUNK_BLOCKS }, { KEY_CHUNK, 1 }, { KEY_KEYWORDS, 1 } };
+	enum err rc = ERR_OK;
+	for (unsigned i = 0; i < 3 && rc == ERR_OK && r->left > 0; i++) {
+		struct key lo = key_in_mailbox(kinds[i].kind, r->box.number,
+					       from * kinds[i].each);
+		struct key hi = key_of_mailbox(kinds[i].kind, r->box.number);
+		hi = key_after(&hi);
+		rc = txn_scan(r->c->t, key_span(&lo), key_span(&hi),
+			      i == 0 ? doomed_block : delete_row, r);
+		if (rc == ERR_OK)
+			rc = r->rc;
+	}
+	return rc;
+}
+
+enum err sweep_chunks(struct change *c, uint32_t mailbox, uint32_t from, size_t *left)
+{
+	struct reap r = { .c = c, .left = *left, .box.number = mailbox };
+	enum err rc = sweep_kinds(&r, from);
+	*left = r.left;
+	return rc;
+}
+
+/* The messages, then the rest, then the mark itself. */
 static enum err sweep_mailbox(struct reap *r)
 {
 	struct change *c = r->c;
@@ -99,15 +128,12 @@ static enum err sweep_mailbox(struct reap *r)
 			       &r->box.number);
 	if (rc != ERR_OK || r->box.number == 0)
 		return rc;
-	static const enum key_kind kinds[] = { KEY_INFO, KEY_CHUNK, KEY_KEYWORDS,
-					       KEY_VANISHED, KEY_ATTR };
-	for (unsigned i = 0; i < 5 && rc == ERR_OK && r->left > 0; i++) {
+	static const enum key_kind kinds[] = { KEY_VANISHED, KEY_ATTR };
+	rc = sweep_kinds(r, 0);
+	for (unsigned i = 0; i < 2 && rc == ERR_OK && r->left > 0; i++) {
 		lo = key_of_mailbox(kinds[i], r->box.number);
 		hi = key_after(&lo);
-		rc = txn_scan(c->t, key_span(&lo), key_span(&hi),
-			      i == 0 ? doomed_block : delete_row, r);
-		if (rc == ERR_OK)
-			rc = r->rc;
+		rc = txn_scan(c->t, key_span(&lo), key_span(&hi), delete_row, r);
 	}
 	if (rc != ERR_OK || r->left == 0)
 		return rc;

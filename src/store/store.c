@@ -20,6 +20,7 @@ enum err store_open(const struct engine_config *c, struct store **ret,
 						: STORE_VANISHED_ROWS;
 	if (s->expunge_history < STORE_VANISHED_LEAST)
 		s->expunge_history = STORE_VANISHED_LEAST;
+	s->commit_chunks = c->commit_chunks ? c->commit_chunks : STORE_COMMIT_CHUNKS;
 	s->idle_last = &s->idle_first;
 	s->kept.last = &s->kept.first;
 	pthread_mutex_init(&s->lock, NULL);

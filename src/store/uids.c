@@ -69,7 +69,7 @@ void uid_part(struct store_op *o, const struct view *v, const struct numset *uid
 {
 	const struct chunk *c;
 	uint64_t slots[4];
-	uint32_t n = 0;
+	uint32_t n = 0, most = o->store->commit_chunks;
 	if (uids)
 		numset_copy(ret_part, uids);
 	else
@@ -77,9 +77,9 @@ void uid_part(struct store_op *o, const struct view *v, const struct numset *uid
 	if (o->from > 1)
 		numset_remove_range(ret_part, 0, o->from - 1);
 	struct uid_walk walk = uid_walk(v, ret_part);
-	while (n <= STORE_COMMIT_CHUNKS && uid_walk_next(&walk, &c, slots))
+	while (n <= most && uid_walk_next(&walk, &c, slots))
 		n++;
-	o->next = n > STORE_COMMIT_CHUNKS ? c->index * CHUNK_UIDS : 0;
+	o->next = n > most ? c->index * CHUNK_UIDS : 0;
 	if (o->next)
 		numset_remove_range(ret_part, o->next, UINT32_MAX);
 }

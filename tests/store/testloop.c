@@ -92,6 +92,8 @@ void site_open(struct site *s)
 				   .workers = workers_executor(s->workers),
 				   .flags = s->flags,
 				   .expunge_history = s->expunge_history,
+				   .commit_chunks = s->commit_chunks,
+				   .at = s->at,
 				   .fatal = fatal };
 	if (store_open(&c, &s->store, &why) != ERR_OK)
 		fail_msg("%.*s", (int)why.n, buf_span(&why).p);

@@ -35,6 +35,8 @@ struct site {
 	const char *kind;
 	unsigned flags;
 	uint32_t expunge_history; /* 0: the usual */
+	uint32_t commit_chunks;	  /* 0: the usual */
+	void (*at)(void *arg, const char *point);
 	char dir[64];
 	struct workers *workers;
 	struct store *store;
