@@ -143,21 +143,6 @@ static enum verdict checked(struct cmd *cmd)
 	return open_account(cmd);
 }
 
-static enum verdict opened(struct cmd *cmd)
-{
-	struct login *l = cmd->state;
-
-	if (cmd->op->rc != ERR_OK)
-		return reply_no(cmd, "UNAVAILABLE",
-				"The mail cannot be opened now; try again.");
-	/* A reload may have come between. */
-	if (!auth_standing(cmd->server->config.auth, &l->who)) {
-		account_unref(op_account(cmd->op));
-		return login_failed(cmd, ERR_DENIED);
-	}
-	return log_in(cmd, op_account(cmd->op));
-}
-
 /* Whose the client certificate is, verified anew: a list of revoked ones may have come
  * since the handshake, or since the one that it resumed. */
 static enum err certificate(struct cmd *cmd)
@@ -177,6 +162,31 @@ static enum err certificate(struct cmd *cmd)
 	buf_done(&der);
 	net_tls_unref(tls);
 	return rc;
+}
+
+/* A reload may have come while the account was opened. */
+static bool still_stands(struct cmd *cmd)
+{
+	struct login *l = cmd->state;
+	struct auth_identity was = l->who;
+
+	return auth_standing(cmd->server->config.auth, &was) &&
+	       (!was.by_certificate ||
+		(certificate(cmd) == ERR_OK &&
+		 span_eq(auth_authcid(&l->who), auth_authcid(&was)) &&
+		 span_eq(auth_account(&l->who), auth_account(&was))));
+}
+
+static enum verdict opened(struct cmd *cmd)
+{
+	if (cmd->op->rc != ERR_OK)
+		return reply_no(cmd, "UNAVAILABLE",
+				"The mail cannot be opened now; try again.");
+	if (!still_stands(cmd)) {
+		account_unref(op_account(cmd->op));
+		return login_failed(cmd, ERR_DENIED);
+	}
+	return log_in(cmd, op_account(cmd->op));
 }
 
 /* The mechanism knows who it is; what is left is whom he may act for. */
@@ -373,7 +383,7 @@ static enum verdict run_preauth(struct cmd *cmd)
 	if (cmd->op->rc != ERR_OK)
 		return greet_plainly(cmd);
 	account = op_account(cmd->op);
-	if (!auth_standing(cmd->server->config.auth, &l->who)) {
+	if (!still_stands(cmd)) {
 		account_unref(account);
 		return greet_plainly(cmd);
 	}

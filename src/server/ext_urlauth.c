@@ -77,7 +77,7 @@ static bool fresh(struct cmd *cmd, struct attr_edit *e, struct attr_key key)
 	return mac_key_make((uint8_t *)bytes) == ERR_OK;
 }
 
-static uint32_t mailbox_number(struct account *a, struct span path)
+static uint32_t number_of_mailbox(struct account *a, struct span path)
 {
 	const struct names *names = account_names_now(a);
 	const struct name *name = names_find(names, path);
@@ -143,7 +143,7 @@ static enum verdict run_resetkey(struct cmd *cmd)
 		if (!place_find(cmd, name, RIGHT_R, &place))
 			return cmd->verdict;
 		if (place.space == PLACE_PERSONAL)
-			number = mailbox_number(place.account, place.path);
+			number = number_of_mailbox(place.account, place.path);
 		if (!number)
 			return reply_err(cmd, ERR_NOENT);
 		cmd->state = s;
@@ -189,8 +189,8 @@ static const char *gen_fault(struct cmd *cmd, struct gen *g, struct span text)
 		return "The URL has no access identifier.";
 	if (!url_user_is(u->user, auth_authzid(&s->who)))
 		return "The URL's owner is not the user.";
-	g->mailbox[g->n] = mailbox_number(s->account,
-					  mailbox_name_normal(cmd->arena, u->mailbox));
+	g->mailbox[g->n] = number_of_mailbox(s->account,
+					     mailbox_name_normal(cmd->arena, u->mailbox));
 	return g->mailbox[g->n++] ? NULL : "There is no such mailbox.";
 }
 
@@ -328,7 +328,7 @@ static void tell(struct cmd *cmd)
 	newest = account_attr_changes(s->account, h.told->since, NULL, NULL);
 	if (h.told->has_begun && newest > h.told->since && sel &&
 	    sel->place.account == s->account) {
-		h.mailbox = mailbox_number(s->account, sel->place.path);
+		h.mailbox = number_of_mailbox(s->account, sel->place.path);
 		newest = account_attr_changes(s->account, h.told->since, hear, &h);
 	}
 	h.told->since = newest;

@@ -287,8 +287,11 @@ static void report_walk(struct walk *w)
 			  &(struct view_diff){ .expunged = tell_gone, .arg = w });
 		tell_vanished(w);
 		forget_expunged(w);
+		gone_done(&sel->gone);
 		advance(&sel->view, w->now);
 		tell_new(w, old_uidnext);
+	} else {
+		gone_add(&sel->gone, sel->view, sel->told, w->now);
 	}
 	advance(&sel->told, w->now);
 	report_flags(w->cmd, false);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "mail/charset.h"
 #include "server/object_id.h"
+#include "store/limits.h"
 #include "wire/flags.h"
 
 static void term_drop(void *arg)
@@ -254,14 +255,18 @@ static bool has_flag(const struct search *s, const struct subject *m, unsigned f
 static bool has_keyword(const struct search *s, const struct subject *m, int k)
 {
 	const struct view *v = s->selected->told;
+	const struct gone_message *gone;
 	uint32_t seq;
 
 	if (k < 0)
 		return false;
-	if (k < 56)
+	if (k < STORE_KEYWORDS_FLAGS)
 		return m->msg.flags >> (8 + k) & 1;
 	seq = view_seq(v, m->msg.uid);
-	return seq && view_has_keyword(v, seq, (size_t)k);
+	if (seq)
+		return view_has_keyword(v, seq, (size_t)k);
+	gone = gone_find(&s->selected->gone, m->msg.uid);
+	return gone && gone_has_keyword(gone, (size_t)k);
 }
 
 /* The day of the internal date, in the zone it was given in (RFC 9051 section 6.4.4). */

@@ -1,6 +1,8 @@
 /* The selected mailbox of a session: which version its client knows. */
 #include "server/selected.h"
 
+#include "store/limits.h"
+
 static void mailbox_drop(void *m)
 {
 	mailbox_unref(m);
@@ -12,6 +14,7 @@ static void views_drop(void *arg)
 
 	view_unref(sel->view);
 	view_unref(sel->told);
+	gone_done(&sel->gone);
 	numset_done(&sel->recent);
 	numset_done(&sel->saved);
 }
@@ -126,11 +129,17 @@ bool selected_message(struct selected *sel, uint32_t uid, uint32_t *ret_seq,
 		      struct view_msg *ret)
 {
 	uint32_t seq = view_seq(sel->view, uid), told;
+	const struct gone_message *gone;
 
 	if (!seq)
 		return false;
 	told = sel->told == sel->view ? seq : view_seq(sel->told, uid);
 	*ret = told ? view_get(sel->told, told) : view_get(sel->view, seq);
+	gone = told ? NULL : gone_find(&sel->gone, uid);
+	if (gone) {
+		ret->flags = gone->flags;
+		ret->modseq = gone->modseq;
+	}
 	*ret_seq = seq;
 	return true;
 }
@@ -161,13 +170,12 @@ static void keywords_put(const struct selected *sel, const struct view_msg *m,
 {
 	const struct view *v = sel->told;
 	uint32_t seq = view_seq(v, m->uid);
+	const struct gone_message *gone = seq ? NULL : gone_find(&sel->gone, m->uid);
 
-	if (!seq) {
-		v = sel->view;
-		seq = view_seq(v, m->uid);
-	}
 	for (size_t k = 0; k < view_keywords(v); k++)
-		if (k < 56 ? (m->flags >> (8 + k) & 1) : view_has_keyword(v, seq, k))
+		if (gone		       ? gone_has_keyword(gone, k)
+		    : k < STORE_KEYWORDS_FLAGS ? (m->flags >> (8 + k) & 1)
+					       : seq && view_has_keyword(v, seq, k))
 			flag_put(out, first, view_keyword(v, k));
 }
 

@@ -8,12 +8,14 @@
 #ifndef SERVER_SELECTED_H
 #define SERVER_SELECTED_H
 
+#include "server/gone.h"
 #include "server/place.h"
 #include "wire/seqset.h"
 
 struct selected {
 	struct mailbox *mailbox;
 	struct view *view, *told;
+	struct gone gone; /* of `view`, not of `told` */
 	bool read_only;
 	struct place place; /* its own copy */
 	struct numset recent; /* UIDs that are \Recent in this session (rev1) */

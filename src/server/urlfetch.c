@@ -134,6 +134,9 @@ static enum verdict found(struct cmd *cmd)
 {
 	struct urlfetch *f = cmd->state;
 
+	/* another may have got the name since the token was verified */
+	if (f->from.mailbox && mailbox_number(f->from.mailbox) != f->mailbox)
+		return nil(cmd);
 	/* a section that is not there is the empty string (section 8, URLFETCH) */
 	if (f->from.rc == ERR_NOENT && f->from.info.bytes)
 		f->from.bytes = 0;

@@ -148,6 +148,11 @@ bool mailbox_is_gone_now(struct mailbox *m)
 	return is_gone;
 }
 
+uint32_t mailbox_number(const struct mailbox *m)
+{
+	return m->number;
+}
+
 uint32_t mailbox_recent(struct mailbox *m, uint32_t uidnext, bool claim)
 {
 	pthread_mutex_lock(&m->account->lock);

@@ -128,6 +128,8 @@ struct mailbox *mailbox_ref(struct mailbox *m);
 void mailbox_unref(struct mailbox *m);
 /* The newest durable view; one reference becomes the caller's (view_unref). */
 struct view *mailbox_view_now(struct mailbox *m);
+/* As in struct name: it stays the same when the mailbox is renamed. */
+uint32_t mailbox_number(const struct mailbox *m);
 /* Deleted (or its name given to another) since: sessions end its selection. */
 bool mailbox_is_gone_now(struct mailbox *m);
 /*

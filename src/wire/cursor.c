@@ -203,11 +203,20 @@ struct span cursor_tag(struct cursor *c)
 	return take(c, s, "a tag was expected");
 }
 
+/* "-1:-100" is a range counted from the end (RFC 9394 section 3.1). */
+static bool is_from_the_end(struct span s)
+{
+	return s.n > 1 && s.p[0] == '-' && s.p[1] >= '0' && s.p[1] <= '9';
+}
+
 struct span cursor_label(struct cursor *c)
 {
 	struct span s = run_of(c, C_ATOM);
 	size_t n = 0;
 
+	/* RFC 4466 would take "-1" for a name; behind a name it would be its value. */
+	if (is_from_the_end(s))
+		s.n = 0;
 	while (n < s.n) {
 		unsigned char ch = (unsigned char)s.p[n];
 		bool is_inner = (ch >= '0' && ch <= '9') || ch == ':';
@@ -386,15 +395,13 @@ struct span cursor_ext_value(struct cursor *c)
 /* Whether a value, and not the next label, stands behind the SP that is next. */
 static bool is_value_next(const struct cursor *c)
 {
-	char ch, next;
+	struct span rest;
 
 	if (cursor_peek(c) != ' ' || c->at + 1 >= c->in.n)
 		return false;
-	ch = c->in.p[c->at + 1];
-	next = c->at + 2 < c->in.n ? c->in.p[c->at + 2] : '\0';
-	/* "-1:-100" is a range counted from the end (RFC 9394 section 3.1). */
-	return (ch >= '0' && ch <= '9') || strchr("(*$\"{", ch) ||
-	       (ch == '-' && next >= '0' && next <= '9');
+	rest = span_sub(c->in, c->at + 1, c->in.n - c->at - 1);
+	return (rest.p[0] >= '0' && rest.p[0] <= '9') || strchr("(*$\"{", rest.p[0]) ||
+	       is_from_the_end(rest);
 }
 
 bool cursor_param(struct cursor *c, struct wire_param *ret_param)

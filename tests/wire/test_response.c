@@ -138,6 +138,10 @@ static void searches_are_read_in_both_forms(void **state)
 	c = on(" ALL 1:*\r\n");
 	assert_false(cursor_esearch_response(&c, &e, &set));
 	numset_done(&set);
+	/* RFC 9394 section 3.1: what begins so is a value, never the next name */
+	c = on(" X ALL 1 -5 4\r\n");
+	assert_false(cursor_esearch_response(&c, &e, &set));
+	numset_done(&set);
 }
 
 static void fetch_items_are_walked(void **state)
