@@ -141,8 +141,38 @@ bool auth_standing_names(struct auth *a, struct span authcid, struct span authzi
 	return stands(a, authcid, authzid, account, false);
 }
 
+enum err auth_operator(struct auth *a, struct span authcid, struct span authzid,
+		       struct auth_identity *ret)
+{
+	struct auth_snapshot s;
+	const struct user *u;
+
+	if (!span_eq(authcid, AUTH_OPERATOR))
+		return ERR_AUTH;
+	s = auth_snapshot_take(a);
+	u = users_find(s.users, authzid);
+	if (u) {
+		*ret = (struct auth_identity){ .is_admin = true, .is_operator = true };
+		put_name(&ret->authcid, AUTH_OPERATOR);
+		put_name(&ret->authzid, u->name);
+		memcpy(ret->account, u->account.p, USER_ACCOUNT_LEN);
+	}
+	auth_snapshot_done(&s);
+	return u ? ERR_OK : ERR_DENIED;
+}
+
+static bool operator_stands(struct auth *a, const struct auth_identity *who)
+{
+	struct auth_identity now;
+
+	return auth_operator(a, AUTH_OPERATOR, auth_authzid(who), &now) == ERR_OK &&
+	       span_eq(auth_account(&now), auth_account(who));
+}
+
 bool auth_standing(struct auth *a, const struct auth_identity *who)
 {
+	if (who->is_operator)
+		return operator_stands(a, who);
 	struct auth_snapshot s = auth_snapshot_take(a);
 	const struct user *u = users_find(s.users, auth_authcid(who));
 	bool is_same = u && span_eq(u->account,

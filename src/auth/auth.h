@@ -43,6 +43,7 @@ struct auth_identity {
 	char account[USER_ACCOUNT_LEN + 1]; /* of the authzid: the name in the store */
 	bool is_admin;			    /* the authcid is an administrator */
 	bool by_certificate; /* so he needs no password, and the certificate must hold */
+	bool is_operator;    /* the authcid is AUTH_OPERATOR, no user (auth_operator) */
 };
 
 static inline struct span auth_authcid(const struct auth_identity *i)
@@ -59,6 +60,15 @@ static inline struct span auth_account(const struct auth_identity *i)
 {
 	return span_of(i->account, USER_ACCOUNT_LEN);
 }
+
+/*
+ * Who can open the operator's socket may act for any user of the table, whatever the
+ * policy says. The authcid must be this one, which is no user's: names do not begin with
+ * "#". ERR_OK and `ret` filled; ERR_AUTH; ERR_DENIED: there is no such user.
+ */
+#define AUTH_OPERATOR SPAN("#operator")
+enum err auth_operator(struct auth *a, struct span authcid, struct span authzid,
+		       struct auth_identity *ret);
 
 /*
  * Is that still allowed (for who came by a certificate: as far as the table and the policy

@@ -22,6 +22,7 @@ struct header_watch {
 	bool is_on, is_over, is_line_begun;
 };
 
+struct attr_edit;
 struct append_state {
 	struct cmd *cmd;
 	struct place place;
@@ -34,6 +35,7 @@ struct append_state {
 	bool is_utf8;		   /* the one in hand stands in UTF8 (...) */
 	struct header_watch watch; /* of the one in hand */
 	bool has_8bit;		   /* in the header of one, where that is refused */
+	const struct attr_edit *mark; /* operator.h; NULL: none */
 
 	/* REPLACE */
 	bool is_replace;

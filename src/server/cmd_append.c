@@ -9,6 +9,7 @@
 #include "server/mailbox_name.h"
 #include "server/message_limit.h"
 #include "server/notify.h"
+#include "server/operator.h"
 #include "server/place.h"
 #include "server/quota.h"
 #include "server/reply.h"
@@ -217,6 +218,7 @@ static struct append_state *state_new(struct cmd *cmd)
 
 	cmd->state = st;
 	st->cmd = cmd;
+	st->mark = operator_mark(cmd);
 	arena_defer(cmd->arena, state_done, st);
 	return st;
 }
@@ -265,7 +267,7 @@ enum verdict append_next(struct cmd *cmd)
 	st->has_partial = false;
 	st->held += st->message_bytes % BODY_PIECE;
 	st->n++;
-	if (st->has_nul)
+	if (st->has_nul && !cmd->session->who.is_operator)
 		return refuse_nul(cmd);
 	if (st->is_utf8 && !cursor_char(&cmd->cur, ')'))
 		return reply_syntax(cmd);
@@ -285,8 +287,8 @@ enum verdict append_next(struct cmd *cmd)
 		op = messages_replace(st->source, st->uid, st->place.path, st->item,
 				      cmd_to(cmd));
 	else
-		op = messages_append(st->place.account, st->place.path, st->item, st->n,
-				     cmd_to(cmd));
+		op = messages_append_marked(st->place.account, st->place.path, st->item,
+					    st->n, st->mark, cmd_to(cmd));
 	st->n = 0; /* they are the op's now */
 	return cmd_wait(cmd, APPEND_ANSWER, op);
 }

@@ -124,9 +124,26 @@ static enum verdict check(struct cmd *cmd)
 			auth_login_start(auth, &l->request, to.home, to.done, to.owner));
 }
 
+/* On the socket that only the operator can open: what he says counts. */
+static enum verdict operator_login(struct cmd *cmd)
+{
+	struct login *l = cmd->state;
+	enum err rc = auth_operator(cmd->server->config.auth, l->request.authcid,
+				    l->request.authzid, &l->who);
+
+	if (rc == ERR_OK)
+		return open_account(cmd);
+	log_failure(cmd, rc);
+	if (rc == ERR_DENIED)
+		return reply_no(cmd, "AUTHORIZATIONFAILED", "You may not act for that user.");
+	return reply_no(cmd, "AUTHENTICATIONFAILED", "User name or password is wrong.");
+}
+
 /* An address that has failed often waits before its next try is looked at. */
 static enum verdict throttled_check(struct cmd *cmd)
 {
+	if (cmd->conn->listener->is_operator)
+		return operator_login(cmd);
 	uint64_t delay = throttle_delay_text_ms(cmd->server->throttle,
 						cmd->conn->peer.text, clock_mono_ms());
 

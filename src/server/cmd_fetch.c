@@ -309,6 +309,8 @@ static enum verdict looked(struct cmd *cmd)
 static enum verdict parse(struct cmd *cmd)
 {
 	struct fetch_state *st = ARENA_NEW(cmd->arena, struct fetch_state);
+
+	st->keeps_nul = cmd->session->who.is_operator;
 	struct selected *sel = cmd->session->selected;
 	struct seqset set;
 	struct op *look;

@@ -58,6 +58,7 @@ enum {
 	CMD_STREAM_SECOND = 16, /* but the second argument, a mailbox, may be one (REPLACE) */
 	CMD_NUMBERS = 32,   /* takes message numbers, but for UID x: BAD under UIDONLY */
 	CMD_TELLS = 64,	    /* EXPUNGE is its own answer: told whatever NOTIFY says */
+	CMD_OPERATOR = 128, /* known on the operator's socket only (server.h, is_operator) */
 };
 
 struct command {

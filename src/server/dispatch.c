@@ -64,7 +64,8 @@ static void look_up(struct cmd *cmd)
 		return;
 	}
 	cmd->def = find(name, cmd->uid);
-	if (!cmd->def)
+	if (!cmd->def || ((cmd->def->flags & CMD_OPERATOR) &&
+			  !cmd->conn->listener->is_operator))
 		refuse(cmd, "That command is not known here.");
 	else if (!(cmd->def->states & cmd->session->state))
 		refuse(cmd, wrong_state(cmd->def, cmd->session->state));

@@ -17,6 +17,8 @@ uint64_t append_limit(const struct session *s)
 
 	if (!s->account)
 		return limit;
+	if (s->who.is_operator) /* mail that was kept elsewhere is kept here */
+		return INT64_MAX;
 	now = account_attrs_now(s->account);
 	a = attrs_find(now, &key);
 	if (a && span_u64(a->value, UINT32_MAX, &own) && own < limit)

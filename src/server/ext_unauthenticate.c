@@ -28,7 +28,9 @@ static enum verdict refuse(struct cmd *cmd, const char *why)
 /* How long until the next switch is within the rate (D9); 0: now. */
 static uint64_t switch_delay_ms(struct conn *c)
 {
-	unsigned limit = c->server->config.limits.switches_per_minute;
+	unsigned limit = c->listener->is_operator
+			     ? 0
+			     : c->server->config.limits.switches_per_minute;
 	uint64_t now = clock_mono_ms(), over = c->switch_window_ms + 60000;
 
 	if (now >= over) {
@@ -55,7 +57,7 @@ static enum verdict run(struct cmd *cmd)
 	if (!auth_may_unauthenticate(c->server->config.auth, c->listener->unauthenticate,
 				     auth_authcid(&s->who)))
 		return refuse(cmd, "UNAUTHENTICATE is no longer allowed to you.");
-	if (ceiling && c->epoch >= ceiling)
+	if (ceiling && c->epoch >= ceiling && !s->who.is_operator)
 		return refuse(
 		    cmd, "This connection has had its number of logins; connect again.");
 	uint64_t delay = switch_delay_ms(c);

@@ -137,7 +137,7 @@ static void put_char8(const struct fetch_state *st, struct buf *out, struct span
 	char *nul, *end;
 
 	buf_put(out, bytes);
-	if (item_of(st)->kind == FETCH_BINARY || !bytes.n)
+	if (item_of(st)->kind == FETCH_BINARY || !bytes.n || st->keeps_nul)
 		return;
 	/* each byte once: a message of NULs would keep the loop to itself */
 	end = out->p + out->off + out->n;

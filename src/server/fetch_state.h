@@ -69,6 +69,7 @@ struct fetch_state {
 	const struct ahead_message *message;	/* in hand */
 	const struct gathered_message *content; /* of it; NULL when nothing is wanted */
 	const struct summary *summary;		/* of it; NULL when there is none */
+	bool keeps_nul; /* the operator's tools: bytes as they are, NULs too */
 	unsigned failed;			/* messages that could not be read */
 	const char *code;			/* for the NO of the whole command */
 

@@ -5,7 +5,7 @@
 
 static uint32_t limit_of(const struct cmd *cmd)
 {
-	return cmd->server->config.limits.messages;
+	return cmd->session->who.is_operator ? 0 : cmd->server->config.limits.messages;
 }
 
 /* The lowest of the newest that may be touched; 0 when all may. */

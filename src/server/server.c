@@ -43,6 +43,8 @@ const char *server_conn_came(struct conn *c)
 
 	c->number = atomic_fetch_add(&s->guarded->numbers, 1) + 1;
 	c->has_address_slot = has_slot;
+	if (c->listener->is_operator)
+		return NULL;
 	if (limit && now > limit)
 		return "This server has too many connections; try again later.";
 	if (!has_slot)

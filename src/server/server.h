@@ -29,6 +29,12 @@ struct server_listener {
 	mode_t mode;	  /* of it */
 	bool asks_certificate; /* of clients, in the TLS handshake; they need not have one */
 	bool preauth;	       /* who has one is greeted with PREAUTH; implicit TLS only */
+	/*
+	 * The tools of the operator: a Unix socket that nobody else can open. PLAIN with the
+	 * authcid "#operator" and any password acts for any user; limits that bound users do
+	 * not bind, and commands marked CMD_OPERATOR are there (ext_operator.c).
+	 */
+	bool is_operator;
 };
 
 struct server_limits {

@@ -101,13 +101,14 @@ bool session_login(struct session *s, const struct auth_identity *who,
 {
 	struct conn *c = s->conn;
 
-	if (!slots_acquire(c->server->sessions, auth_account(who))) {
+	if (!who->is_operator && !slots_acquire(c->server->sessions, auth_account(who))) {
 		account_unref(account);
 		return false;
 	}
 	arena_defer(s->arena, account_drop, account);
 	s->who = *who;
-	arena_defer(s->arena, slot_drop, s);
+	if (!who->is_operator)
+		arena_defer(s->arena, slot_drop, s);
 	s->account = account;
 	s->watch = account_watch(account, c->home->home, changed, s);
 	arena_defer(s->arena, watch_drop, s->watch);

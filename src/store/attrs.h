@@ -27,6 +27,7 @@ enum attr_kind { /* stored: a number keeps its meaning */
 	ATTR_METADATA = 64, /* name: entry, lower case (RFC 5464) */
 	ATTR_FILTER = 65,   /* account; name: filter (RFC 5466) */
 	ATTR_URL_KEY = 66,  /* keys of URLAUTH (RFC 4467) */
+	ATTR_IMPORT = 67,   /* account; name: an import; value: how far it came */
 	/*
 	 * No attribute: an edit of it gives the mailbox these special uses, value: enum
 	 * special_use in two bytes, big-endian. ERR_CONFLICT: another one has it. The name is

@@ -64,6 +64,9 @@ enum err change_number(struct change *c, uint32_t *ret);
 
 /* Replaces the attributes that are kept in memory; takes over the reference. */
 void change_attrs(struct change *c, struct attr_set *now);
+struct attr_edit;
+/* Sets one, or removes it; `ret_did`: it was not so before. Errors as attrs_set(). */
+enum err change_attr_set(struct change *c, const struct attr_edit *e, bool *ret_did);
 /* Those of a deleted mailbox go, the others of it are swept. */
 enum err change_attrs_drop(struct change *c, uint32_t mailbox);
 /* RENAME of INBOX: metadata stay and go along (RFC 5464 section 4.1). */

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "store/attrs.h"
 #include "store/flags.h"
 #include "store/incoming.h"
 #include "store/stage.h"
@@ -24,6 +25,8 @@ struct append_op {
 	    *more; /* further mailboxes, each of which gets all; canonical, malloc'd */
 	size_t n_more;
 	uint32_t replaces; /* a UID of o.mailbox; 0: none */
+	struct arena *arena;	/* of the mark; NULL: there is none */
+	struct attr_edit mark;
 	size_t n_waiting;  /* items with a piece under way, and one for the start */
 };
 
@@ -126,6 +129,7 @@ static enum err append_plan(struct store_op *o, struct change *c)
 {
 	struct append_op *x = (struct append_op *)(void *)o;
 	struct box *b;
+	bool did_mark;
 	enum err rc = change_box_named(c, o->path, &b);
 	if (rc == ERR_OK)
 		rc = finish_part(x);
@@ -144,6 +148,8 @@ static enum err append_plan(struct store_op *o, struct change *c)
 	}
 	for (size_t i = 0; i < x->n_more && rc == ERR_OK; i++)
 		rc = add_more(x, c, x->more[i]);
+	if (x->arena && rc == ERR_OK)
+		rc = change_attr_set(c, &x->mark, &did_mark);
 	return rc;
 }
 
@@ -158,6 +164,7 @@ static void append_free(struct store_op *o)
 	for (size_t i = 0; i < x->n_more; i++)
 		free((void *)(uintptr_t)x->more[i].p);
 	free(x->more);
+	arena_free(x->arena);
 }
 
 /* On home. */
@@ -210,10 +217,25 @@ static struct op *append_start(struct append_op *x, const struct span *paths,
 	return &x->o.e.op;
 }
 
+struct op *messages_append_marked(struct account *a, struct span path,
+				  struct append_item *items, size_t n,
+				  const struct attr_edit *mark, struct op_to to)
+{
+	struct append_op *x = append_new(a, items, n, to);
+	if (mark) {
+		x->arena = arena_new(NULL);
+		x->mark = *mark;
+		x->mark.key.user = SPAN_NONE;
+		x->mark.key.name = arena_dup(x->arena, mark->key.name);
+		x->mark.value = arena_dup(x->arena, mark->value);
+	}
+	return append_start(x, &path, 1);
+}
+
 struct op *messages_append(struct account *a, struct span path, struct append_item *items,
 			   size_t n, struct op_to to)
 {
-	return append_start(append_new(a, items, n, to), &path, 1);
+	return messages_append_marked(a, path, items, n, NULL, to);
 }
 
 struct op *messages_deliver(struct account *a, const struct span *paths, size_t n_paths,

@@ -187,7 +187,7 @@ static enum err set_use(struct change *c, const struct attr_edit *e, bool *ret_d
 	return reader_ok(&r) ? names_use(c, e->key.mailbox, use, ret_did) : ERR_INVAL;
 }
 
-static enum err set_one(struct change *c, const struct attr_edit *e, bool *ret_did)
+enum err change_attr_set(struct change *c, const struct attr_edit *e, bool *ret_did)
 {
 	if (e->key.kind == ATTR_SPECIAL_USE)
 		return set_use(c, e, ret_did);
@@ -237,7 +237,7 @@ static enum err set_plan(struct store_op *o, struct change *c)
 		if (e->key.mailbox)
 			rc = mailbox_exists(c, e->key.mailbox);
 		if (rc == ERR_OK)
-			rc = set_one(c, e, &did);
+			rc = change_attr_set(c, e, &did);
 		if (did)
 			o->attr_edits[o->n_attr_edits++] = e->key;
 	}

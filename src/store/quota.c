@@ -92,20 +92,37 @@ enum err change_quota(struct change *c)
 	return is_over ? ERR_QUOTA : ERR_OK;
 }
 
+struct edit {
+	struct attr_edit e;
+	char text[24];
+};
+
+static void edit_of(struct edit *x, enum quota_resource r, const uint64_t *limit)
+{
+	x->e = (struct attr_edit){ .key = key_of(r), .remove = !limit };
+	if (limit && *limit != QUOTA_NONE)
+		snprintf(x->text, sizeof x->text, "%llu", (unsigned long long)*limit);
+	else
+		snprintf(x->text, sizeof x->text, "none");
+	x->e.value = span_str(x->text);
+}
+
 struct op *account_quota_set(struct account *a, const uint64_t limit[QUOTA_RESOURCES],
 			     struct op_to to)
 {
+	struct edit x[QUOTA_RESOURCES];
 	struct attr_edit edits[QUOTA_RESOURCES];
-	char text[QUOTA_RESOURCES][24];
 	for (unsigned r = 0; r < QUOTA_RESOURCES; r++) {
-		edits[r] = (struct attr_edit){ .key = key_of((enum quota_resource)r),
-					       .remove = !limit };
-		if (limit && limit[r] != QUOTA_NONE)
-			snprintf(text[r], sizeof text[r], "%llu",
-				 (unsigned long long)limit[r]);
-		else
-			snprintf(text[r], sizeof text[r], "none");
-		edits[r].value = span_str(text[r]);
+		edit_of(&x[r], (enum quota_resource)r, limit ? &limit[r] : NULL);
+		edits[r] = x[r].e;
 	}
 	return attrs_set(a, edits, QUOTA_RESOURCES, NULL, to);
+}
+
+struct op *account_quota_set_one(struct account *a, enum quota_resource r,
+				 const uint64_t *limit, struct op_to to)
+{
+	struct edit x;
+	edit_of(&x, r, limit);
+	return attrs_set(a, &x.e, 1, NULL, to);
 }

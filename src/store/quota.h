@@ -35,5 +35,8 @@ bool quota_refuses(const struct quota *q, uint64_t bytes, uint64_t messages);
 /* The account's own limits, all of them; `limit` NULL: the defaults hold again. */
 struct op *account_quota_set(struct account *a, const uint64_t limit[QUOTA_RESOURCES],
 			     struct op_to to);
+/* One of them alone; `limit` NULL: the default. */
+struct op *account_quota_set_one(struct account *a, enum quota_resource r,
+				 const uint64_t *limit, struct op_to to);
 
 #endif

@@ -222,6 +222,14 @@ struct append_item {
 struct op *messages_append(struct account *a, struct span path, struct append_item *items,
 			   size_t n, struct op_to to);
 /*
+ * The same, and the attribute is set in the same commit: who sees it, sees the messages, and
+ * who does not, sees none of them. NULL is fine.
+ */
+struct attr_edit;
+struct op *messages_append_marked(struct account *a, struct span path,
+				  struct append_item *items, size_t n,
+				  const struct attr_edit *mark, struct op_to to);
+/*
  * One message into several mailboxes of the account, all or none; they share its body. As
  * messages_append() else; the UIDVALIDITY and the UID are those in the first. No mailbox
  * may be named twice.

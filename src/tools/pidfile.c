@@ -78,6 +78,12 @@ void pidfile_say(int fd, struct stamp users)
 		return; /* tools then wait in vain and say so */
 }
 
+void pidfile_say_nobody(int fd)
+{
+	if (ftruncate(fd, 0) != 0)
+		return; /* SIGHUP ends it then, in order */
+}
+
 void pidfile_drop(const char *dir, int fd)
 {
 	struct path p = path_in(dir);

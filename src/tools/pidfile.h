@@ -23,6 +23,8 @@ struct stamp stamp_of(const char *path);
 enum err pidfile_take(const char *dir, int *ret_fd, struct buf *ret_why);
 /* The user table of that stamp is in force from now on. */
 void pidfile_say(int fd, struct stamp users);
+/* Whoever holds it is a tool, not a server: it is told of no change of users. */
+void pidfile_say_nobody(int fd);
 /* Removes it and unlocks. */
 void pidfile_drop(const char *dir, int fd);
 

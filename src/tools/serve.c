@@ -20,7 +20,6 @@
 #endif
 
 #include "tools/pidfile.h"
-#include "tools/secret.h"
 #include "tools/site.h"
 #include "tools/subcommand.h"
 
@@ -97,64 +96,24 @@ static void raise_descriptors(void)
 
 static enum err open_auth(struct serving *s, struct buf *why)
 {
-	struct users *users;
 	s->users_stamp = s->users_tried = stamp_of(s->config->users);
-	enum err rc = users_load(s->config->users, &users, why);
-	if (rc != ERR_OK)
-		return rc;
-	uint8_t secret[SECRET_BYTES];
-	const char *path = arena_printf(s->config->arena, "%s.secret", s->config->users);
-	if (!secret_load(path, secret, why)) {
-		users_unref(users);
-		return ERR_IO;
-	}
-	struct policy *policy = site_policy(s->config);
-	const struct auth_config c = { .workers = workers_executor(s->workers),
-				       .remember_ms = s->config->remember_ms,
-				       .secret = span_of(secret, sizeof secret) };
-	s->auth = auth_new(&c, users, policy);
-	wipe(secret, sizeof secret);
-	if (!s->auth)
-		buf_puts(why, "OpenSSL has no HMAC-SHA-256 or no randomness.");
-	return s->auth ? ERR_OK : ERR_IO;
+	return site_auth(s->config, workers_executor(s->workers), &s->auth, why);
 }
 
-static enum err open_store(struct serving *s, struct buf *why)
-{
-	struct engine_config e = site_engine(s->config, workers_executor(s->workers));
-	e.fatal = store_is_dead;
-	e.fatal_arg = s;
-	enum err rc = store_open(&e, &s->store, why);
-	uint64_t quota[QUOTA_RESOURCES];
-	for (unsigned r = 0; r < QUOTA_RESOURCES; r++)
-		quota[r] = s->config->quota[r] ? s->config->quota[r] : QUOTA_NONE;
-	if (rc == ERR_OK)
-		store_quota_default(s->store, quota);
-	return rc;
-}
-
+/* The listeners of the configuration, and the one of the operator's tools. */
 static enum err open_server(struct serving *s, struct buf *why)
 {
 	const struct config *c = s->config;
-	const struct server_config o = {
-		.listener = c->listener,
-		.n_listeners = c->n_listeners,
-		.limits = c->limits,
-		.refuse_8bit_headers = c->refuse_8bit_headers,
-		.login_delay = c->throttle,
-		.loops = c->loops,
-		.tls = s->tls,
-		.store = s->store,
-		.auth = s->auth,
-		.workers = workers_executor(s->workers),
-		.log = &s->log,
-		.version = MAILSTILE_VERSION,
-		.comment = c->comment,
-		.admin = c->admin,
-		.filters = c->filter,
-		.n_filters = c->n_filters,
-		.spool_dir = s->config->dir,
-	};
+	struct server_listener *l = arena_array(c->arena, c->n_listeners + 1, sizeof *l);
+	struct server_config o;
+
+	memcpy(l, c->listener, c->n_listeners * sizeof *l);
+	l[c->n_listeners] = site_operator(c);
+	o = site_server(c, l, c->n_listeners + 1, &s->log);
+	o.tls = s->tls;
+	o.store = s->store;
+	o.auth = s->auth;
+	o.workers = workers_executor(s->workers);
 	return server_start(&o, &s->server, why);
 }
 
@@ -172,7 +131,8 @@ static enum err open_all(struct serving *s, struct buf *why)
 	}
 	rc = open_auth(s, why);
 	if (rc == ERR_OK)
-		rc = open_store(s, why);
+		rc = site_store(s->config, workers_executor(s->workers), store_is_dead, s,
+				&s->store, why);
 	if (rc == ERR_OK)
 		rc = open_server(s, why);
 	return rc;

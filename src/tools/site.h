@@ -1,4 +1,7 @@
-/* What `serve` and `check` both open: the parts of a site named by its configuration. */
+/*
+ * What `serve`, `check` and the tools that act on mail (reach.h) open: the parts of a site
+ * named by its configuration.
+ */
 #ifndef TOOLS_SITE_H
 #define TOOLS_SITE_H
 
@@ -11,5 +14,24 @@ enum err site_tls(const struct config *c, struct net_tls **ret, struct buf *ret_
 /* Who may become whom, and whose client certificates are. */
 struct policy *site_policy(const struct config *c);
 struct engine_config site_engine(const struct config *c, struct executor *workers);
+/* The user table, with the secret beside it, and the policy. A sentence otherwise. */
+enum err site_auth(const struct config *c, struct executor *workers, struct auth **ret,
+		   struct buf *ret_why);
+/* The store to be served, with the quota that holds for all. `fatal` as in store/engine.h. */
+enum err site_store(const struct config *c, struct executor *workers,
+		    void (*fatal)(void *arg, const char *sentence), void *arg,
+		    struct store **ret, struct buf *ret_why);
+
+/*
+ * The listener of the operator's tools (server.h, is_operator): the socket
+ * DIR/mailstile.sock. Its path lives as long as `c`; where DIR's is too long for a socket
+ * it goes by way of a descriptor that stays open.
+ */
+#define SITE_SOCKET "mailstile.sock"
+struct server_listener site_operator(const struct config *c);
+/* What the server is started with, on these listeners. */
+struct server_config site_server(const struct config *c,
+				 const struct server_listener *listener, size_t n,
+				 struct log *log);
 
 #endif

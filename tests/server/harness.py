@@ -319,8 +319,13 @@ class Conn:
         self.timeout = timeout
         self.eof = False
         self.layer = Wire()
-        self.sock = socket.create_connection((host, port), timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(port, pathlib.Path):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(timeout)
+            self.sock.connect(str(port))
+        else:
+            self.sock = socket.create_connection((host, port), timeout)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if how.startswith("tls"):
             self.wrap(context)
         self.greeting = self.response() if greet else None
