@@ -46,6 +46,7 @@ enum mech_flags {
 struct mech_credential {     /* what a client has */
 	struct span authzid; /* empty: none */
 	struct span authcid, password;
+	struct scram_memory *memory; /* of this password; NULL: none is kept */
 };
 
 struct mech {

@@ -348,13 +348,12 @@ static enum mech_rc client_final(const struct mech *self, struct client *k,
 				 struct arena *a, const struct mech_credential *c,
 				 struct span in, struct mech_step *ret)
 {
-	struct buf salt = { 0 }, out = { 0 }, password = { 0 };
+	struct buf salt = { 0 }, out = { 0 };
 	uint8_t proof[SCRAM_DIGEST_MAX];
 	uint64_t iterations = 0;
 	struct span nonce;
 	bool is_ok = read_server_first(k, in, &nonce, &salt, &iterations) &&
-		     scram_prepare(c->password, false, &password) == ERR_OK &&
-		     scram_derive(self->hash, buf_span(&password), buf_span(&salt),
+		     scram_recall(c->memory, self->hash, c->password, buf_span(&salt),
 				  (uint32_t)iterations, &k->secret) == ERR_OK;
 
 	if (is_ok) {
@@ -369,7 +368,6 @@ static enum mech_rc client_final(const struct mech *self, struct client *k,
 		base64_encode(span_of(proof, scram_digest(self->hash)), &out);
 	}
 	buf_done(&salt);
-	buf_done(&password);
 	ret->out = keep(a, &out);
 	k->step = END;
 	return is_ok ? MECH_CHALLENGE : MECH_FAILED;

@@ -81,6 +81,38 @@ enum err scram_derive(enum scram_hash hash, struct span password, struct span sa
 	return is_ok ? ERR_OK : ERR_IO;
 }
 
+static bool is_remembered(const struct scram_memory *m, enum scram_hash hash,
+			  struct span salt, uint32_t iterations)
+{
+	return m->is_known && m->hash == hash && m->iterations == iterations &&
+	       span_eq(span_of(m->salt, m->n_salt), salt);
+}
+
+enum err scram_recall(struct scram_memory *m, enum scram_hash hash, struct span password,
+		      struct span salt, uint32_t iterations, struct scram_secret *ret)
+{
+	struct buf prepared = { 0 };
+	enum err rc;
+
+	if (m && is_remembered(m, hash, salt, iterations)) {
+		*ret = m->secret;
+		return ERR_OK;
+	}
+	rc = scram_prepare(password, false, &prepared);
+	if (rc == ERR_OK)
+		rc = scram_derive(hash, buf_span(&prepared), salt, iterations, ret);
+	buf_done(&prepared);
+	if (rc == ERR_OK && m && salt.n <= SCRAM_SALT_MAX) {
+		*m = (struct scram_memory){ .is_known = true,
+					    .hash = hash,
+					    .iterations = iterations,
+					    .n_salt = salt.n,
+					    .secret = *ret };
+		memcpy(m->salt, salt.p, salt.n);
+	}
+	return rc;
+}
+
 enum err scram_keys_make(enum scram_hash hash, const struct scram_secret *s,
 			 struct span salt, uint32_t iterations, struct scram_keys *ret)
 {

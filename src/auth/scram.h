@@ -38,6 +38,16 @@ struct scram_secret {
 	uint8_t server[SCRAM_DIGEST_MAX]; /* ServerKey */
 };
 
+/* A secret that a client has derived, and from what; {0}: none yet. For one password. */
+struct scram_memory {
+	bool is_known;
+	enum scram_hash hash;
+	uint32_t iterations;
+	size_t n_salt;
+	uint8_t salt[SCRAM_SALT_MAX];
+	struct scram_secret secret;
+};
+
 size_t scram_digest(enum scram_hash hash);    /* bytes */
 const char *scram_name(enum scram_hash hash); /* "SCRAM-SHA-256" */
 
@@ -51,6 +61,10 @@ enum err scram_prepare(struct span text, bool is_stored, struct buf *out);
  */
 enum err scram_derive(enum scram_hash hash, struct span password, struct span salt,
 		      uint32_t iterations, struct scram_secret *ret);
+/* The same, at once when `m` has it of that salt (at most SCRAM_SALT_MAX bytes), and kept
+ * in `m`; `password` is as it was typed. ERR_INVAL as scram_prepare. `m` may be NULL. */
+enum err scram_recall(struct scram_memory *m, enum scram_hash hash, struct span password,
+		      struct span salt, uint32_t iterations, struct scram_secret *ret);
 /* The stored form of it. */
 enum err scram_keys_make(enum scram_hash hash, const struct scram_secret *s,
 			 struct span salt, uint32_t iterations, struct scram_keys *ret);

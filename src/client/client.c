@@ -13,6 +13,7 @@ struct client *client_new(const struct client_config *config)
 	c->cfg.host = config->host ? arena_strdup(a, config->host) : NULL;
 	c->cfg.authcid = arena_dup(a, config->authcid);
 	c->cfg.password = arena_dup(a, config->password);
+	c->cfg.mechanism = config->mechanism ? arena_strdup(a, config->mechanism) : NULL;
 	c->cfg.tls = config->tls ? net_tls_ref(config->tls) : NULL;
 	c->last = &c->first;
 	frame_init(&c->frame, FRAME_RESPONSES);
@@ -41,6 +42,7 @@ void client_free(struct client *c)
 	buf_done(&c->caps);
 	buf_done(&c->user);
 	buf_done(&c->become.user);
+	sasl_forget(&c->sasl);
 	arena_free(c->frame_arena);
 	net_tls_unref(c->cfg.tls);
 	arena_free(c->arena);

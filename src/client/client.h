@@ -19,12 +19,13 @@
  * An error is a `struct client_result`, its rc one of
  *	ERR_OK		tagged OK
  *	ERR_DENIED	tagged NO; ERR_INVAL tagged BAD: the code and text say more;
- *			of client_become: we refused the certificate, or plain text
+ *			of client_become: we refused the certificate, or plain text;
+ *			INVAL: the mechanism cannot say that name or password
  *	ERR_AUTH	the server refused the login (client_become)
  *	ERR_UNKNOWN	the connection ended before the answer: it may have happened
  *	ERR_CLOSED	the connection ended before any byte of the command was sent
  *	ERR_IO		no connection could be made
- *	ERR_UNSUPPORTED	the server lacks STARTTLS or AUTH=PLAIN
+ *	ERR_UNSUPPORTED	the server lacks STARTTLS or the mechanism
  *	ERR_CORRUPT	the server broke the protocol
  */
 #ifndef CLIENT_CLIENT_H
@@ -51,6 +52,9 @@ struct client_config {
 	enum client_tls tls_mode;
 	struct net_tls *tls; /* clients that share it resume each other's TLS sessions */
 	struct span authcid, password; /* of the administrator */
+	/* "SCRAM-SHA-256-PLUS", "EXTERNAL" (the certificate of `tls`; authcid and password
+	 * may be empty); NULL: PLAIN, or the best SCRAM where the server has no PLAIN. */
+	const char *mechanism;
 	uint64_t connect_ms;	       /* to the end of the handshake */
 	uint64_t silence_ms; /* the longest wait for a byte while an answer is due */
 	/* How long a server that greeted once is tried again when it is lost; 0: not. */

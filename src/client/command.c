@@ -256,15 +256,13 @@ void cmd_pump(struct client *c)
 
 void cmd_continue(struct client *c, struct span text)
 {
-	(void)text; /* a hint for people, or the challenge of PLAIN, which is empty */
 	if (c->sending && c->sending->is_waiting) {
 		c->sending->is_granted = true;
 		c->sending->is_waiting = false; /* now the literal is owed */
 		return;
 	}
 	if (c->first && c->first->role == ROLE_AUTHENTICATE && c->first->is_sent) {
-		/* It asks for more than PLAIN has: cancel (RFC 9051 section 6.2.2). */
-		net_write(c->net, SPAN("*\r\n"));
+		login_challenge(c, text);
 		return;
 	}
 	connect_drop(c, ERR_CORRUPT,

@@ -139,6 +139,7 @@ static void forget(struct client *c)
 	c->is_preset = false;
 	reader_reset(c);
 	login_caps_forget(c);
+	sasl_forget(&c->sasl);
 	c->has_initial_response = c->is_compress_refused = false;
 	buf_clear(&c->user);
 	c->become.is_close_due = false;

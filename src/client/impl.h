@@ -3,6 +3,7 @@
 #define CLIENT_IMPL_H
 
 #include "client/client.h"
+#include "client/sasl.h"
 #include "net/stack.h"
 #include "wire/frame.h"
 
@@ -96,6 +97,7 @@ struct client {
 	const char *why_no_switch;
 	bool was_connected;
 	struct become become;
+	struct sasl sasl;
 	struct net_timer deadline, retry;
 	struct client_stats stats; /* of the connections that have ended, and counts */
 };
@@ -143,6 +145,8 @@ void login_lost(struct client *c, enum err rc, struct span why);
 /* A command has ended: a close that was due may be done. */
 void login_command_ended(struct client *c);
 void login_starttls(struct client *c);
+/* The mechanism is asked for more. */
+void login_challenge(struct client *c, struct span text);
 /* UNAUTHENTICATE has been written as a whole. */
 void login_left(struct client *c);
 void become_end(struct client *c, const struct client_result *result);

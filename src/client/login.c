@@ -1,11 +1,10 @@
 /*
- * Who the connection acts for: greeting, CAPABILITY, STARTTLS, AUTHENTICATE PLAIN with an
- * authorization identity (RFC 4616), UNAUTHENTICATE (RFC 8437). The rules C1 to C8 of
+ * Who the connection acts for: greeting, CAPABILITY, STARTTLS, AUTHENTICATE with an
+ * authorization identity (RFC 4422), UNAUTHENTICATE (RFC 8437). The rules C1 to C8 of
  * doc/client.md stand beside the lines that keep them.
  */
 #include <assert.h>
 #include <string.h>
-#include "auth/mech.h"
 #include "base/arena.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -199,6 +198,13 @@ static void auth_done(void *arg, const struct client_result *r)
 		become_end(c, &refused);
 		return;
 	}
+	if (!c->sasl.is_complete) {
+		/* Who has not proved that he knows SCRAM's keys is not our server. */
+		connect_drop(c, ERR_CORRUPT,
+			     "the server ended the login before its own proof");
+		return;
+	}
+	sasl_end(&c->sasl);
 	c->phase = PHASE_IN;
 	c->is_preset = false;
 	c->stats.logins++;
@@ -215,36 +221,57 @@ static void auth_done(void *arg, const struct client_result *r)
 
 static const struct client_calls auth_calls = { .done = auth_done };
 
-/* The base64 of PLAIN's message. */
-static void put_plain(struct client *c, struct buf *out)
+/* The mechanism's first message; false: it has none, and become has ended. */
+static bool first_message(struct client *c, struct span *ret_message)
 {
-	struct arena *a = arena_new(NULL);
-	struct mech_step step = { 0 };
-	struct mech_credential who = { .authcid = c->cfg.authcid,
-				       .password = c->cfg.password };
-
-	if (!span_eq(buf_span(&c->become.user), c->cfg.authcid))
-		who.authzid = buf_span(&c->become.user);
-	mech_plain.client_step(&mech_plain, arena_alloc(a, mech_plain.client_size), a,
-			       &(struct mech_env){ 0 }, &who, NULL, &step);
-	base64_encode(step.out, out);
-	arena_free(a);
+	/* After PREAUTH nobody has said what is offered. */
+	if (!sasl_choose(c))
+		c->sasl.mech = c->cfg.mechanism ? mech_find(span_str(c->cfg.mechanism))
+						: &mech_plain;
+	if (c->sasl.mech &&
+	    sasl_first(c, buf_span(&c->become.user), ret_message) == ERR_OK)
+		return true;
+	become_fail(c, ERR_INVAL, "that name or password is not one for this mechanism");
+	return false;
 }
 
-static void send_auth(struct client *c)
+static void put_auth(struct client *c, struct span message)
 {
 	struct client_cmd *cmd = cmd_new(c, ROLE_AUTHENTICATE, &auth_calls, c);
 
 	c->was_told = false;
-	buf_puts(&cmd->text, "AUTHENTICATE PLAIN");
-	if (c->has_initial_response) { /* RFC 4959 */
-		buf_putc(&cmd->text, ' ');
+	buf_puts(&cmd->text, "AUTHENTICATE ");
+	buf_put(&cmd->text, c->sasl.mech->name);
+	if (c->has_initial_response) { /* RFC 4959: "=" is an empty one */
+		buf_puts(&cmd->text, message.n ? " " : " =");
 	} else {
 		buf_puts(&cmd->text, "\r\n");
 		client_cmd_wait(cmd);
 	}
-	put_plain(c, &cmd->text);
+	base64_encode(message, &cmd->text);
 	cmd_send(cmd);
+}
+
+static void send_auth(struct client *c)
+{
+	struct span message;
+
+	if (first_message(c, &message))
+		put_auth(c, message);
+}
+
+void login_challenge(struct client *c, struct span text)
+{
+	struct buf line = { 0 };
+
+	/* Else it asks for more than there is: cancel (RFC 9051 section 6.2.2). */
+	if (!sasl_answer(c, buf_span(&c->become.user), text, &line)) {
+		buf_clear(&line);
+		buf_putc(&line, '*');
+	}
+	buf_puts(&line, "\r\n");
+	net_write(c->net, buf_span(&line));
+	buf_done(&line);
 }
 
 /* --- compression (RFC 4978) ------------------------------------------------ */
@@ -298,7 +325,8 @@ void login_left(struct client *c)
 		(void)net_layer_end_out(c->net);
 }
 
-/* C3: the server's side ends with its OK. False: it did not, and the connection is gone. */
+/* C3: the server's side ends with its OK. False: it did not, and the connection is gone.
+ */
 static bool end_compression(struct client *c)
 {
 	if (!is_compressed(c))
@@ -346,14 +374,18 @@ static void unauth_done(void *arg, const struct client_result *r)
 
 static const struct client_calls unauth_calls = { .done = unauth_done };
 
-/* C4: both in one write; there is no SASL layer with PLAIN. */
+/* C4: both in one write; none of our mechanisms has a SASL layer. */
 static void send_switch(struct client *c)
 {
-	struct client_cmd *cmd = cmd_new(c, ROLE_UNAUTHENTICATE, &unauth_calls, c);
+	struct client_cmd *cmd;
+	struct span message;
 
+	if (!first_message(c, &message))
+		return;
+	cmd = cmd_new(c, ROLE_UNAUTHENTICATE, &unauth_calls, c);
 	buf_puts(&cmd->text, "UNAUTHENTICATE");
 	cmd_send(cmd);
-	send_auth(c);
+	put_auth(c, message);
 }
 
 static bool can_switch(const struct client *c)
@@ -414,8 +446,9 @@ static void become_step(struct client *c)
 		step_in(c);
 	else if (c->phase == PHASE_OPEN && !c->has_caps)
 		ask_caps(c);
-	else if (c->phase == PHASE_OPEN && !client_has(c, "AUTH=PLAIN"))
-		connect_drop(c, ERR_UNSUPPORTED, "the server does not offer AUTH=PLAIN");
+	else if (c->phase == PHASE_OPEN && !sasl_choose(c))
+		connect_drop(c, ERR_UNSUPPORTED, "the server does not offer AUTH=%s",
+			     c->cfg.mechanism ? c->cfg.mechanism : "PLAIN or SCRAM");
 	else if (c->phase == PHASE_OPEN)
 		send_auth(c);
 	/* Else the connection is being made, and login_opened() goes on. */
@@ -426,6 +459,7 @@ void client_become(struct client *c, struct span user,
 {
 	struct become *b = &c->become;
 	bool is_same = span_eq(user, buf_span(&c->user)) && c->phase == PHASE_IN;
+	bool is_sayable = !user.n || !memchr(user.p, 0, user.n);
 
 	assert(!b->is_active);
 	buf_clear(&b->user);
@@ -439,7 +473,7 @@ void client_become(struct client *c, struct span user,
 	/* The first two cannot end at once; the rest is left to the loop. */
 	if (c->phase == PHASE_OFF && !c->cfg.dial)
 		connect_start(c);
-	else if (c->phase == PHASE_IN && !is_same && c->has_caps && c->net)
+	else if (c->phase == PHASE_IN && !is_same && c->has_caps && c->net && is_sayable)
 		step_in(c);
 	else
 		net_timer_start(c->cfg.loop, &c->retry, 0, on_retry, c);

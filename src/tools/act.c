@@ -42,6 +42,8 @@ static const char help[] =
     "  --connections N               connections at a time (1)\n"
     "  --ca FILE                     trust these certificates, not the system's\n"
     "  --pin SHA256                  trust this one certificate\n"
+    "  --mechanism NAME              PLAIN, SCRAM-SHA-256-PLUS, EXTERNAL, ...\n"
+    "  --certificate FILE --key FILE the client's certificate\n"
     "  --plaintext                   imap:// without TLS, to a loopback address only\n"
     "  --timeout SECONDS             longest silence of the server (60)\n"
     "  --compress                    COMPRESS=DEFLATE, where the server offers it\n"
@@ -153,7 +155,9 @@ static void apply_journal(struct act_run *r)
 
 static bool open_tls(struct act_run *r, struct buf *why)
 {
-	struct net_tls_client o = { .ca_file = r->opt->ca };
+	struct net_tls_client o = { .ca_file = r->opt->ca,
+				    .cert_file = r->opt->certificate,
+				    .key_file = r->opt->key };
 	struct net_error e;
 	unsigned char pin[32];
 
@@ -183,7 +187,8 @@ static bool prepare(struct act_run *r, struct buf *why)
 	if (job->kind == ACT_RUN && !strstr(job->script, "%u") &&
 	    act_script_read(r->opt->arena, job->script, &r->script, why) != ERR_OK)
 		return false;
-	if (!tool_password_file(r->opt->password_file, &r->password, why) ||
+	if ((r->opt->password_file &&
+	     !tool_password_file(r->opt->password_file, &r->password, why)) ||
 	    !read_users(r, why))
 		return false;
 	if (net_loop_new(&r->loop) != ERR_OK) {

@@ -255,6 +255,7 @@ void act_lanes_start(struct act_run *r)
 		.tls = r->tls,
 		.authcid = span_str(o->as),
 		.password = buf_span(&r->password),
+		.mechanism = o->mechanism,
 		.silence_ms = (uint64_t)o->timeout_s * 1000,
 		.retry_ms = RETRY_MS,
 		.compress = o->is_compressed,

@@ -1,5 +1,6 @@
 /* The command line of `mailstile act` (act_options.h). */
 #include <stdio.h>
+#include "auth/mech.h"
 #include "tools/act_options.h"
 
 enum value { NEEDS_VALUE, NO_VALUE };
@@ -24,6 +25,9 @@ static const struct option_row text_options[] = {
 	TEXT("password-file", password_file),
 	TEXT("ca", ca),
 	TEXT("pin", pin),
+	TEXT("certificate", certificate),
+	TEXT("key", key),
+	TEXT("mechanism", mechanism),
 	TEXT("users", users),
 	TEXT("journal", journal),
 	TEXT("summary-json", summary_json),
@@ -230,15 +234,36 @@ static bool set_job(struct act_options *opt, const char **word, size_t n, struct
 	return job->kind != ACT_APPEND || check_append(opt, why);
 }
 
+/* What says who the administrator is: a password, or a certificate. */
+static bool check_credential(const struct act_options *opt, struct buf *why)
+{
+	bool is_external = opt->mechanism &&
+			   span_ieq(span_str(opt->mechanism), SPAN("EXTERNAL"));
+
+	if (opt->mechanism && !mech_find(span_str(opt->mechanism)))
+		return fail(why,
+			    "--mechanism %s is not known here: PLAIN, EXTERNAL or "
+			    "SCRAM-SHA-256-PLUS, for example",
+			    opt->mechanism);
+	if (!opt->certificate != !opt->key)
+		return fail(why, "%s go together", "--certificate and --key");
+	if (is_external && !opt->certificate)
+		return fail(why, "--mechanism EXTERNAL wants %s",
+			    "--certificate and --key");
+	if (!is_external && !opt->password_file)
+		return fail(why, "%s is missing", "--password-file");
+	return true;
+}
+
 static bool check_all(const struct act_options *opt, struct buf *why)
 {
 	if (!opt->host)
 		return fail(why, "%s is missing", "--server");
 	if (!opt->as || !*opt->as)
 		return fail(why, "%s is missing", "--as");
-	if (!opt->password_file)
-		return fail(why, "%s is missing", "--password-file");
-	if (opt->users && strcmp(opt->users, "-") == 0 &&
+	if (!check_credential(opt, why))
+		return false;
+	if (opt->users && opt->password_file && strcmp(opt->users, "-") == 0 &&
 	    strcmp(opt->password_file, "-") == 0)
 		return fail(why, "standard input cannot be both users and %s",
 			    "password");

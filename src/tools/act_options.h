@@ -43,6 +43,8 @@ struct act_options {
 	const char *password_file;
 	const char *ca;	   /* NULL: the system's */
 	const char *pin;   /* 64 hex digits, or NULL */
+	const char *certificate, *key; /* of the client, PEM; NULL: none */
+	const char *mechanism; /* "SCRAM-SHA-256-PLUS"; NULL: the client's choice */
 	const char *users; /* file, "-", or NULL: the administrator alone */
 	const char *journal;
 	const char *summary_json;

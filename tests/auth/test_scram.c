@@ -355,6 +355,30 @@ static void names_and_passwords_are_prepared(void **state)
 	buf_done(&out);
 }
 
+/* What is remembered is taken as it is, and for that salt and count alone. */
+static void a_secret_is_derived_once_for_a_salt(void **state)
+{
+	struct scram_memory m = { 0 };
+	struct scram_secret first, again;
+
+	assert_int_equal(scram_recall(&m, SCRAM_SHA256, SPAN("pencil"), SPAN("salt"),
+				      4096, &first),
+			 ERR_OK);
+	m.secret.client[0] ^= 1;
+	assert_int_equal(scram_recall(&m, SCRAM_SHA256, SPAN("pencil"), SPAN("salt"),
+				      4096, &again),
+			 ERR_OK);
+	assert_int_equal(again.client[0] ^ 1, first.client[0]);
+	assert_int_equal(scram_recall(&m, SCRAM_SHA256, SPAN("pencil"), SPAN("salt"),
+				      4097, &again),
+			 ERR_OK);
+	assert_memory_not_equal(again.client, first.client, 32);
+	assert_int_equal(scram_recall(&m, SCRAM_SHA256, SPAN("pencil"), SPAN("salt"),
+				      4096, &again),
+			 ERR_OK);
+	assert_memory_equal(again.client, first.client, 32);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +397,7 @@ int main(void)
 		cmocka_unit_test(stored_keys_are_written_and_read),
 		cmocka_unit_test(false_salts_are_stable_and_each_names_own),
 		cmocka_unit_test(names_and_passwords_are_prepared),
+		cmocka_unit_test(a_secret_is_derived_once_for_a_salt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

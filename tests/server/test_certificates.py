@@ -5,59 +5,12 @@ import base64
 import contextlib
 import socket
 import ssl
-import subprocess
 
 import pytest
 
+from authority import Authority, asks_certificates, openssl
 from harness import ADMIN, ADMIN_PW, Site, plain, run
 from settings import PATIENT, both
-
-
-def openssl(*args, cwd):
-    subprocess.run(["openssl", *args], cwd=cwd, check=True, capture_output=True)
-
-
-class Authority:
-    """A throw-away CA with client certificates."""
-
-    def __init__(self, folder):
-        self.dir = folder
-        (folder / "index.txt").write_text("")
-        (folder / "serial").write_text("01\n")
-        (folder / "crlnumber").write_text("01\n")
-        (folder / "ca.cnf").write_text(
-            "[ca]\ndefault_ca=c\n[c]\ndir=.\ndatabase=index.txt\nserial=serial\n"
-            "new_certs_dir=.\ncrlnumber=crlnumber\ncertificate=ca.pem\nprivate_key=ca.key\n"
-            "default_md=sha256\ndefault_days=2\ndefault_crl_days=2\npolicy=p\n"
-            "copy_extensions=copy\nunique_subject=no\n"
-            "[p]\norganizationName=optional\ncommonName=supplied\n")
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test CA",
-                "-addext", "basicConstraints=critical,CA:TRUE", cwd=folder)
-        self.publish()
-
-    def issue(self, name, *more):
-        extra = [x for e in more for x in ("-addext", e)]
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-keyout", f"{name}.key", "-out", f"{name}.csr",
-                "-subj", f"/O=Example/CN={name}", *extra, cwd=self.dir)
-        openssl("ca", "-batch", "-config", "ca.cnf", "-in", f"{name}.csr", "-out",
-                f"{name}.pem", "-notext", cwd=self.dir)
-        return name
-
-    def revoke(self, name):
-        openssl("ca", "-config", "ca.cnf", "-revoke", f"{name}.pem", cwd=self.dir)
-        self.publish()
-
-    def publish(self):
-        openssl("ca", "-config", "ca.cnf", "-gencrl", "-out", "crl.pem", cwd=self.dir)
-
-    def context(self, name=None):
-        c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
-        if name:
-            c.load_cert_chain(self.dir / f"{name}.pem", self.dir / f"{name}.key")
-        return c
 
 
 @pytest.fixture(scope="module")
@@ -69,34 +22,9 @@ def ca(tmp_path_factory):
     return a
 
 
-def settings(ca, preauth=False):
-    """Asks for certificates; the gateway's is the administrator's."""
-    def change(text):
-        text = text.replace("tls:\n", f"tls:\n  client-authorities: {ca.dir}/ca.pem\n"
-                            f"  client-revocations: {ca.dir}/crl.pem\n", 1) \
-            if "\ntls:\n" in text else \
-            f"tls:\n  client-authorities: {ca.dir}/ca.pem\n" \
-            f"  client-revocations: {ca.dir}/crl.pem\n" + text
-        out = []
-        for line in text.split("\n"):
-            out.append(line)
-            if line.strip() in ("tls: starttls", "tls: implicit"):
-                indent = line[:len(line) - len(line.lstrip())]
-                out.append(indent + "client-certificates: request")
-                if preauth and "implicit" in line:
-                    out.append(indent + "preauth: certificate")
-        return "\n".join(out).replace(
-            "end-of-configuration:",
-            "certificates:\n"
-            f'  - subject: "CN=gateway,O=Example"\n    user: {ADMIN}\n'
-            '  - email: "*@example.org"\n    user: "{local-part}"\n'
-            "end-of-configuration:")
-    return change
-
-
 @pytest.fixture(scope="module")
 def site(ca):
-    with Site(pool=40, configure=both(PATIENT, settings(ca))) as s:
+    with Site(pool=40, configure=both(PATIENT, asks_certificates(ca))) as s:
         yield s
 
 
@@ -168,7 +96,7 @@ def test_authzid_with_nul_is_refused(site, ca):
 
 def test_S29_preauth_is_once_and_never_fallen_back_to(ca):
     """U33."""
-    with Site(pool=4, configure=both(PATIENT, settings(ca, preauth=True))) as site:
+    with Site(pool=4, configure=both(PATIENT, asks_certificates(ca, preauth=True))) as site:
         alice, bob = site.new_user(), site.new_user()
         with site.connect("tls", context=ca.context("gateway")) as k:
             assert k.greeting.startswith(b"* PREAUTH [CAPABILITY "), k.greeting
@@ -192,7 +120,7 @@ def test_S29_preauth_is_once_and_never_fallen_back_to(ca):
 def test_revoked_certificate_ends_sessions_and_logs_nobody_in(tmp_path):
     ca = Authority(tmp_path)
     ca.issue("gateway")
-    with Site(pool=4, configure=both(PATIENT, settings(ca))) as site:
+    with Site(pool=4, configure=both(PATIENT, asks_certificates(ca))) as site:
         alice = site.new_user()
         context = ca.context("gateway")
         with site.connect("tls", context=context) as k, \
@@ -211,7 +139,7 @@ def test_revoked_certificate_ends_sessions_and_logs_nobody_in(tmp_path):
 def test_a_rule_that_is_taken_away_ends_the_sessions_of_its_certificates(tmp_path):
     ca = Authority(tmp_path)
     ca.issue("gateway")
-    with Site(pool=4, configure=both(PATIENT, settings(ca))) as site:
+    with Site(pool=4, configure=both(PATIENT, asks_certificates(ca))) as site:
         alice = site.new_user()
         with site.connect("tls", context=ca.context("gateway")) as k:
             assert external(k, alice).status == "OK"
@@ -226,7 +154,7 @@ def test_a_rule_that_is_taken_away_ends_the_sessions_of_its_certificates(tmp_pat
 def test_a_user_without_password_may_come_by_certificate(tmp_path):
     ca = Authority(tmp_path)
     ca.issue("machine", "subjectAltName=email:machine@example.org")
-    with Site(configure=both(PATIENT, settings(ca))) as site:
+    with Site(configure=both(PATIENT, asks_certificates(ca))) as site:
         run("user", "add", site.dir, "machine", "--no-password")
         site.hangup()
         with site.connect("tls", context=ca.context("machine")) as k:
@@ -271,7 +199,7 @@ def test_a_chain_that_the_client_sends_is_there_each_time(tmp_path):
     def without_lists(text):        # nobody lists what the one between has revoked
         return text.replace(f"  client-revocations: {tmp_path}/crl.pem\n", "")
 
-    with Site(pool=4, configure=both(PATIENT, settings(ca), without_lists)) as site:
+    with Site(pool=4, configure=both(PATIENT, asks_certificates(ca), without_lists)) as site:
         alice = site.new_user()
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = ca.context("gateway")
