@@ -83,6 +83,7 @@ struct account {
 	uint64_t drops;	    /* rows to sweep: durable ones */
 	uint32_t doomed;
 	bool is_reaping, reap_is_blocked;
+	bool sweep_is_held; /* bodies that nobody holds yet are being put back (restore.c) */
 	uint64_t views_gone; /* superseded ones that ended: may unblock it */
 };
 

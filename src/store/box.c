@@ -77,24 +77,35 @@ enum err change_box(struct change *c, uint32_t number, struct box **ret)
 	return ERR_OK;
 }
 
+enum err change_uidvalidity(struct change *c, uint32_t *ret)
+{
+	int64_t now = c->op->now_s;
+	if (c->h.last_uidvalidity == UINT32_MAX)
+		return ERR_LIMIT;
+	if (now > c->h.last_uidvalidity && now < UINT32_MAX)
+		c->h.last_uidvalidity = (uint32_t)now;
+	else
+		c->h.last_uidvalidity++;
+	c->is_dirty = true;
+	*ret = c->h.last_uidvalidity;
+	return ERR_OK;
+}
+
 enum err change_box_new(struct change *c, uint32_t number, struct box **ret)
 {
 	enum err rc = change_modseq(c);
 	if (rc != ERR_OK)
 		return rc;
-	if (c->h.last_uidvalidity == UINT32_MAX)
-		return ERR_LIMIT;
+	uint32_t uidvalidity;
+	rc = change_uidvalidity(c, &uidvalidity);
+	if (rc != ERR_OK)
+		return rc;
 	struct box *b = xcalloc(1, sizeof *b);
 	b->c = c;
 	b->number = number;
 	b->next = c->boxes;
 	c->boxes = b;
-	uint32_t now = c->op->now_s > 0 && c->op->now_s < UINT32_MAX
-			   ? (uint32_t)c->op->now_s
-			   : 1;
-	c->h.last_uidvalidity = now > c->h.last_uidvalidity ? now
-							    : c->h.last_uidvalidity + 1;
-	b->h = (struct mailbox_header){ .uidvalidity = c->h.last_uidvalidity,
+	b->h = (struct mailbox_header){ .uidvalidity = uidvalidity,
 					.uidnext = 1,
 					.first_recent = 1,
 					.modseq = c->modseq,

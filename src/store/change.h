@@ -74,6 +74,8 @@ enum err change_attrs_copy(struct change *c, uint32_t from, uint32_t to);
 
 /* The mailbox of that number; owned by the change. ERR_NOENT. */
 enum err change_box(struct change *c, uint32_t number, struct box **ret);
+/* A UIDVALIDITY above all that the account ever had. ERR_LIMIT. */
+enum err change_uidvalidity(struct change *c, uint32_t *ret);
 /* A new, empty one with a new UIDVALIDITY; `number` from change_number. */
 enum err change_box_new(struct change *c, uint32_t number, struct box **ret);
 /* The mailbox of an existing name (canonical). ERR_NOENT. */

@@ -308,10 +308,15 @@ struct body_put *engine_body_begin(struct engine *e, struct account_id a,
 				   struct body_id *ret_id)
 {
 	*ret_id = make_body_id(e);
-	struct body_put *p = e->kind->body_begin(e, a, *ret_id);
+	return engine_body_again(e, a, *ret_id);
+}
+
+struct body_put *engine_body_again(struct engine *e, struct account_id a, struct body_id id)
+{
+	struct body_put *p = e->kind->body_begin(e, a, id);
 	p->engine = e;
 	p->account = a;
-	p->id = *ret_id;
+	p->id = id;
 	if (e->flags & ENGINE_READ_ONLY)
 		p->rc = ERR_DENIED;
 	return p;
@@ -358,6 +363,21 @@ enum err engine_torn(struct engine *e,
 		     void *arg)
 {
 	return e->kind->torn ? e->kind->torn(e, body, arg) : ERR_OK;
+}
+
+enum err engine_snapshot(struct engine *e, const char *dir, struct buf *ret_why)
+{
+	enum err rc = ERR_UNSUPPORTED;
+	if (!e->kind->snapshot) {
+		buf_puts(ret_why, "A store in memory has no files.");
+	} else if (!engine_try_enter(e)) {
+		buf_puts(ret_why, "The store is being closed.");
+		rc = ERR_CLOSED;
+	} else {
+		rc = e->kind->snapshot(e, dir, ret_why);
+		engine_leave(e);
+	}
+	return rc;
 }
 
 uint64_t engine_recounted(const struct engine *e)

@@ -118,6 +118,8 @@ struct account_id txn_account(struct txn *t);
 struct body_put;
 /* Worker thread. The id is given at once. */
 struct body_put *engine_body_begin(struct engine *e, struct account_id a, struct body_id *ret_id);
+/* The same under an id that some engine gave to the same bytes: a body that comes back. */
+struct body_put *engine_body_again(struct engine *e, struct account_id a, struct body_id id);
 enum err engine_body_write(struct body_put *p, struct span piece); /* <= BODY_PIECE, all but the last full */
 /* In the plan that keeps it: writes the rows that say where it lies. The body
  * is durable when the plan's commit is. */
@@ -164,6 +166,17 @@ void engine_name(struct engine *e, struct name_op *op);
 /* Names after `after`, at most `max`, ascending: for tools. Blocking, worker or main thread. */
 enum err engine_list(struct engine *e, struct span after, size_t max,
 		     bool (*name)(void *arg, struct span name, struct account_id), void *arg);
+
+/*
+ * A copy of all that is stored at this moment, in `dir` (NULL: "snapshot" in the store's
+ * own directory), which is made: a store of its own,
+ * of hard links as far as it can be, so `dir` must lie on the same file system. "DIR/growing"
+ * names the files of "DIR/segments" that are still appended to, one a line; no other file
+ * of it changes any more, and whatever the store does, none of them goes. Blocking, never on
+ * a loop. ERR_UNSUPPORTED: the kind has no files. On failure `ret_why` is a sentence, and
+ * what was made of `dir` is left to the caller.
+ */
+enum err engine_snapshot(struct engine *e, const char *dir, struct buf *ret_why);
 
 /* For `check` and tests: blocking; runs the plan now on the calling thread,
  * read-only. */

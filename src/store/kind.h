@@ -59,6 +59,8 @@ struct engine_kind {
 	enum err (*torn)(struct engine *e,
 			 bool (*body)(void *arg, struct account_id a, struct body_id id),
 			 void *arg);
+	/* As engine_snapshot. NULL: it has no files. */
+	enum err (*snapshot)(struct engine *e, const char *dir, struct buf *ret_why);
 	/* False: the device is nearly full. NULL: there is always room. */
 	bool (*has_room)(struct engine *e);
 };

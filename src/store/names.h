@@ -46,6 +46,8 @@ enum err names_remove(struct change *c, struct span path, uint32_t *ret_mailbox)
 enum err names_move(struct change *c, struct span from, struct span to);
 /* ERR_CONFLICT: another mailbox has one of these uses. `ret_did`: it had others. */
 enum err names_use(struct change *c, uint32_t mailbox, unsigned special_use, bool *ret_did);
+/* The i-th name's mailbox gets another MAILBOXID. */
+void names_identify(struct change *c, size_t i, const uint8_t id[8]);
 enum err names_subscribe(struct change *c, struct span path, bool on);
 
 #endif

@@ -254,6 +254,12 @@ enum err names_use(struct change *c, uint32_t mailbox, unsigned special_use, boo
 	return ERR_OK;
 }
 
+void names_identify(struct change *c, size_t i, const uint8_t id[8])
+{
+	memcpy(own_name(c, i)->mailbox_id, id, 8);
+	write_row(c, i);
+}
+
 enum err names_remove(struct change *c, struct span path, uint32_t *ret_mailbox)
 {
 	size_t i;

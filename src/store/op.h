@@ -44,6 +44,7 @@ struct store_op {
 	bool is_background; /* nobody waits for it: the store does, when it closes */
 	bool always_ok; /* its rows are a convenience: failing to write them is no failure
 			 */
+	bool ignores_quota;
 	bool may_make;	/* the account, if it has no rows yet */
 	struct news *news;
 	size_t n_news;

@@ -77,7 +77,7 @@ enum err change_quota(struct change *c)
 	uint64_t limit[QUOTA_RESOURCES];
 	bool more_bytes = c->h.bytes > before->bytes;
 	bool more_messages = c->h.messages > before->messages;
-	if (c->is_new || !(more_bytes || more_messages || c->names_changed))
+	if (c->is_new || c->op->ignores_quota || !(more_bytes || more_messages || c->names_changed))
 		return ERR_OK;
 	limits_of(c->a->store, &c->attrs->attrs, limit);
 	if (more_bytes && kibibytes(c->h.bytes) > limit[QUOTA_STORAGE])

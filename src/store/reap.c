@@ -180,7 +180,7 @@ static bool reap_may_start(struct account *a, uint64_t *ret_views_gone)
 	struct store *s = a->store;
 	pthread_mutex_lock(&a->lock);
 	bool is_due = (a->drops > 0 || a->doomed > 0) && !a->is_reaping &&
-		      !a->reap_is_blocked && !(s->flags & ENGINE_READ_ONLY);
+		      !a->reap_is_blocked && !a->sweep_is_held && !(s->flags & ENGINE_READ_ONLY);
 	if (is_due)
 		a->is_reaping = true;
 	*ret_views_gone = a->views_gone;

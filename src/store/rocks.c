@@ -311,5 +311,6 @@ const struct engine_kind engine_rocks = {
 	.bodies_read = rocks_bodies_read,
 	.bodies = rocks_bodies,
 	.torn = rocks_torn,
+	.snapshot = rocks_snapshot,
 	.has_room = rocks_has_room,
 };

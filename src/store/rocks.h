@@ -64,6 +64,8 @@ struct rocks {
 		atomic_uint failures; /* of writes, so far */
 		unsigned tries; /* the commit thread's */
 	} space;
+	/* Held while a snapshot is made: the collector then copies and removes nothing. */
+	pthread_mutex_t files;
 	bool has_torn; /* there were "t" rows when the store was opened */
 	struct {
 		pthread_mutex_t lock;
@@ -125,6 +127,9 @@ enum err rocks_settle_some(struct rocks *r, struct buf *ret_why);
 /* ---- rocks_recount.c ---- */
 /* Before anybody uses the store: what is held of each segment, from the rows of bodies. */
 enum err rocks_recount(struct rocks *r, uint64_t *ret_wrong);
+
+/* ---- rocks_snapshot.c ---- */
+enum err rocks_snapshot(struct engine *e, const char *dir, struct buf *ret_why);
 
 /* ---- rocks_collect.c ---- */
 struct collector *collector_new(struct rocks *r, const struct engine_config *c);

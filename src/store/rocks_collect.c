@@ -384,7 +384,10 @@ static enum err remove_victim(struct collector *c)
 	unsigned failures = atomic_load(&r->space.failures);
 	char key[5], *error = NULL;
 	reach(c, "empty");
+	if (pthread_mutex_trylock(&r->files) != 0)
+		return ERR_BUSY;
 	enum err rc = segments_remove(r->segments, c->victim.number);
+	pthread_mutex_unlock(&r->files);
 	if (rc != ERR_OK)
 		return rc;
 	reach(c, "unlinked");
@@ -467,6 +470,20 @@ static void turn_end(struct collector *c)
 	turn_over(c, has_failed);
 }
 
+/* A snapshot ends the segment of copies, so it must not come between. */
+static enum err copy_and_sync(struct collector *c)
+{
+	if (pthread_mutex_trylock(&c->r->files) != 0)
+		return ERR_OK; /* the next turn goes on */
+	enum err rc = copy_window(c);
+	reach(c, "copied");
+	if (rc == ERR_OK && c->n_moves > 0)
+		rc = segments_copies_sync(c->r->segments);
+	reach(c, "synced");
+	pthread_mutex_unlock(&c->r->files);
+	return rc;
+}
+
 static void turn_run(struct task *t)
 {
 	struct collector *c = TASK_OWNER(t, struct collector, turn);
@@ -485,11 +502,7 @@ static void turn_run(struct task *t)
 	}
 	if (rc == ERR_OK && c->has_victim && !c->is_end &&
 	    !engine_is_closing(&c->r->engine)) {
-		rc = copy_window(c);
-		reach(c, "copied");
-		if (rc == ERR_OK && c->n_moves > 0)
-			rc = segments_copies_sync(c->r->segments);
-		reach(c, "synced");
+		rc = copy_and_sync(c);
 		if (rc == ERR_OK)
 			start_switches(c);
 	}

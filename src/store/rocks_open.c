@@ -388,6 +388,7 @@ static void rocks_free(struct rocks *r)
 	rocksdb_writeoptions_destroy(r->write);
 	rocksdb_cache_destroy(r->cache);
 	pthread_mutex_destroy(&r->fresh.lock);
+	pthread_mutex_destroy(&r->files);
 	free(r->fresh.written.at);
 	free(r->fresh.synced.at);
 	free(r);
@@ -404,6 +405,7 @@ static struct rocks *rocks_new(bool is_read_only)
 	rocksdb_readoptions_set_total_order_seek(r->read, 1);
 	r->write = rocksdb_writeoptions_create();
 	pthread_mutex_init(&r->fresh.lock, NULL);
+	pthread_mutex_init(&r->files, NULL);
 	return r;
 }
 

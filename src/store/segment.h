@@ -67,6 +67,16 @@ enum err segments_window(struct segments *s, uint32_t number, uint64_t off, char
 enum err segments_copy(struct segments *s, struct span record, uint32_t *ret_segment,
 		       uint32_t *ret_offset);
 enum err segments_copies_sync(struct segments *s);
+/*
+ * Nothing more is appended to the segments that are there: the next piece begins a new
+ * one. What writers have begun there they still end. Not while copies are being made.
+ */
+void segments_seal(struct segments *s);
+/* Hard links to all segments in another directory on the same file system; the names of
+ * those that are not sealed go to `growing`, one a line. No segment may be removed
+ * meanwhile. */
+enum err segments_link(struct segments *s, int to_dir, struct buf *growing,
+		       struct buf *ret_why);
 /* The file goes; who has it open can still read it. */
 enum err segments_remove(struct segments *s, uint32_t number);
 

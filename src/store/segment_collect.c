@@ -1,4 +1,4 @@
-/* Segment files: what the collector does with them (rocks_collect.c). */
+/* Segment files: what the collector (rocks_collect.c) and snapshots do with them. */
 #include "store/segment_inside.h"
 
 #include <dirent.h>
@@ -146,6 +146,47 @@ enum err segments_copies_sync(struct segments *s)
 	file_unref(f);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
+}
+
+void segments_seal(struct segments *s)
+{
+	pthread_mutex_lock(&s->lock);
+	file_unref(s->open.file);
+	s->open = (struct growing){ 0 };
+	forget_copies(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+struct linking {
+	struct segments *s;
+	int to_dir;
+	struct buf *growing, *why;
+	enum err rc;
+};
+
+static bool link_segment(void *arg, uint32_t number, uint64_t bytes)
+{
+	struct linking *l = arg;
+	char name[16];
+	segment_name(number, name);
+	if (linkat(l->s->dir, name, l->to_dir, name, 0) != 0) {
+		l->rc = segment_err(errno);
+		buf_printf(l->why, "The segment %s cannot be linked: %s.", name,
+			   strerror(errno));
+	}
+	if (!segments_is_sealed(l->s, number))
+		buf_printf(l->growing, "%s\n", name);
+	return l->rc == ERR_OK;
+}
+
+enum err segments_link(struct segments *s, int to_dir, struct buf *growing,
+		       struct buf *ret_why)
+{
+	struct linking l = { s, to_dir, growing, ret_why, ERR_OK };
+	enum err rc = segments_list(s, link_segment, &l);
+	if (rc != ERR_OK)
+		buf_puts(ret_why, "The directory of the segments cannot be read.");
+	return rc == ERR_OK ? l.rc : rc;
 }
 
 enum err segments_remove(struct segments *s, uint32_t number)

@@ -301,6 +301,41 @@ struct op *messages_gather(struct account *a, const struct body_id *ids, size_t 
 void op_gathered(struct op *op, struct gathered *to);
 void gathered_done(struct gathered *g);
 
+/* ---- backup and restore (doc/backup.md); blocking, never on a worker or a loop ---- */
+
+/* engine_snapshot() of all that is stored. */
+enum err store_snapshot(struct store *s, const char *dir, struct buf *ret_why);
+
+struct restored {
+	uint64_t mailboxes, messages;	/* that the account has now */
+	uint64_t copied, copied_bytes; /* bodies that were not there any more */
+};
+/*
+ * Sets the account `to_name`, made if need be, back to what `from_name` is in another store:
+ * names, subscriptions, messages, attributes. What it had goes. Every mailbox is a new one,
+ * with a UIDVALIDITY above all that either account ever gave, a HIGHESTMODSEQ likewise and
+ * a new MAILBOXID; UIDs, flags, dates, EMAILID and THREADID come back. All or nothing.
+ * Others may use `to`, and the account, meanwhile. On failure `ret_why` is a sentence.
+ */
+enum err store_restore(struct store *to, struct span to_name, struct store *from,
+		       struct span from_name, struct restored *ret, struct buf *ret_why);
+/* Gives every mailbox of every account a new UIDVALIDITY and MAILBOXID and forgets what was
+ * expunged; above all that the same accounts gave in `was` too (NULL: there is none). Nobody
+ * else uses the store. On failure `ret_why` is a sentence. */
+enum err store_raise(struct store *s, struct store *was, struct buf *ret_why);
+
+/*
+ * The same two for a server: on a thread of their own. The snapshot is made in the store's
+ * own directory, as STORE_SNAPSHOT, which must not be there; `dir` is the store of a backup,
+ * `name` the account in it. On failure op_bytes() has a sentence.
+ */
+#define STORE_SNAPSHOT "snapshot"
+struct op *store_snapshot_start(struct store *s, struct op_to to);
+struct op *account_restore_start(struct account *a, const char *dir, struct span name,
+				 struct op_to to);
+/* In done of account_restore_start(). */
+const struct restored *op_restored(struct op *op);
+
 /* ---- tools ---- */
 
 /* Every invariant, read-only (doc/store.md lists them); a sentence per finding.
