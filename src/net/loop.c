@@ -117,7 +117,9 @@ void net_loop_run(struct loop *l)
 void net_loop_turn(struct loop *l, bool wait)
 {
 	enter(l);
+	l->is_turn = true;
 	uv_run(&l->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+	l->is_turn = false;
 	atomic_store(&l->is_running, false);
 }
 

@@ -36,6 +36,7 @@ struct loop {
 	atomic_bool is_running;
 	pthread_t thread;
 	bool has_thread;
+	bool is_turn; /* net_loop_turn() */
 	struct net_stack *stacks;	/* all that were not freed yet */
 	struct net_listener *listeners; /* all that are open */
 	char scratch[LOOP_SCRATCH]; /* for one recv(2); no stack keeps a buffer for it */

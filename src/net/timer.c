@@ -12,7 +12,11 @@ static uint64_t real_now(const struct loop *l)
 
 static void on_uv_timer(uv_timer_t *t)
 {
-	wheel_turn(t->data);
+	struct loop *l = t->data;
+	wheel_turn(l);
+	/* libuv calls what is due before it waits, and would then wait for more */
+	if (l->is_turn)
+		uv_stop(&l->uv);
 }
 
 static void arm(struct loop *l, uint64_t due)

@@ -236,6 +236,23 @@ static void far_timers_do_not_ring_now(void **state)
 	net_loop_free(l);
 }
 
+/* As on a machine that is busy elsewhere between the two calls. */
+static void a_turn_does_not_wait_behind_a_timer_that_was_due(void **state)
+{
+	struct loop *l = loop_make();
+	struct alarm due = { 0 }, later = { 0 };
+	start(l, &later, 3000);
+	start(l, &due, 1);
+	uint64_t before = clock_mono_ms();
+	while (clock_mono_ms() < before + 20)
+		;
+	net_loop_turn(l, true);
+	assert_int_equal(due.n, 1);
+	assert_true(clock_mono_ms() < before + 2000);
+	net_timer_stop(&later.timer);
+	net_loop_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +264,7 @@ int main(void)
 		cmocka_unit_test(a_timer_may_restart_itself_and_free_another),
 		cmocka_unit_test(random_timers_ring_in_the_order_due),
 		cmocka_unit_test(far_timers_do_not_ring_now),
+		cmocka_unit_test(a_turn_does_not_wait_behind_a_timer_that_was_due),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
