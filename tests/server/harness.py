@@ -29,6 +29,7 @@ from deflate import Wire
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT = float(os.environ.get("MAILSTILE_TEST_TIMEOUT", "20"))
+PROGRAM_TIMEOUT = 120  # of a command, in seconds
 ADMIN, ADMIN_PW = "root", "root's secret"
 USER_PW = "user's secret"
 LITERAL_END = re.compile(rb"\{(\d+)\+?\}\r\n$")
@@ -69,10 +70,11 @@ def environment():
     return env
 
 
-def run(*args, stdin=None, check=True, timeout=120, cwd=None):
+def run(*args, stdin=None, check=True, timeout=None, cwd=None):
     """Runs the binary with `args`; stdout, stderr and returncode are bytes/int."""
     res = subprocess.run([binary(), *map(str, args)], input=stdin, cwd=cwd,
-                         capture_output=True, timeout=timeout, env=environment())
+                         capture_output=True, timeout=timeout or PROGRAM_TIMEOUT,
+                         env=environment())
     if SANITIZER.search(res.stderr):
         raise AssertionError(res.stderr.decode(errors="replace"))
     if check and res.returncode != 0:
