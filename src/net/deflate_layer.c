@@ -91,15 +91,17 @@ enum next { NEXT_UNKNOWN, NEXT_OTHER, NEXT_EMPTY_BLOCK };
 
 /*
  * What comes at a byte-aligned end of a block: an empty stored block (a flush), an empty
- * last one (a finish behind a flush), or other bytes. No tag begins with a control
- * character (RFC 9051 section 9), so plain commands are never taken for one.
+ * last one (a finish behind a flush), what a partial flush puts in front of these, or
+ * other bytes. No tag begins with a control character (RFC 9051 section 9), so plain
+ * commands are never taken for one.
  */
 static enum next what_is_next(struct span s)
 {
 	static const struct span empty[] = {
-		SPAN_INIT("\x00\x00\x00\xff\xff"),
-		SPAN_INIT("\x01\x00\x00\xff\xff"),
+		SPAN_INIT("\x00\x00\x00\xff\xff"), SPAN_INIT("\x01\x00\x00\xff\xff"),
 		SPAN_INIT("\x03\x00"),
+		SPAN_INIT(
+		    "\x02"), /* fixed codes; the end of the block ends in the next byte */
 	};
 
 	for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
