@@ -2,15 +2,22 @@
 
     random_pairs.py [--pairs 2000] [--seed N] [--jobs 8] [--tls] [--only PAIR]
 
-A pair is a prelude and a script, both made at random from commands over all features,
-right and wrong.  The script runs for a new account on a fresh connection, and for
-another new account on a connection on which somebody else ran the prelude and then
-UNAUTHENTICATE (RFC 8437).  What comes back must be equal byte for byte, but for
-UIDVALIDITY and dates of today.  When it is not, the pair is made as small as
-possible and printed with its seed; `--seed S --only N` runs that pair again.
+A pair is a prelude and a script, both made at random from commands over all features
+and extensions (draws/*.py), right and wrong.  The script runs for a new account on a
+fresh connection, and for another new account on a connection on which somebody else ran
+the prelude and then UNAUTHENTICATE (RFC 8437).  Two other sessions change the same
+mailboxes meanwhile: between two commands, while a command waits for its literal, inside
+IDLE.  What comes back, to them too, must be equal byte for byte, but for UIDVALIDITY and
+dates of today.  When it is not, the pair is made as small as possible and printed with
+its seed; `--seed S --only N` runs that pair again.
+
+NOTIFY tells by itself, so its bytes may come any time.  But a change is known to all
+sessions before its own tagged reply is sent: behind each change of a witness the
+connection does a NOOP, and what was to be told stands before its reply.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import pathlib
 import queue
@@ -18,11 +25,12 @@ import random
 import sys
 import threading
 import time
+import traceback
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0])
 
 from harness import ADMIN, ADMIN_PW, USER_PW, Site, b, eml, plain   # noqa: E402
-from settings import PATIENT, both, gate                   # noqa: E402
+from settings import PATIENT, both, gate, limit            # noqa: E402
 from transcript import difference, normalise               # noqa: E402
 
 BOXES = ["INBOX", "inbox", "a", "a/b", "b", '"two words"', "nothere", "R&-D", '""',
@@ -61,7 +69,9 @@ def draws():
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         for name in ("ITEMS", "KEYS", "STATUS", "ENABLE", "SELECT_PARAMS", "RETURNS"):
-            globals()[name].extend(getattr(module, name, []))
+            more = getattr(module, name, [])
+            assert all(isinstance(x, str) for x in more), f"{path.name}: {name}"
+            globals()[name].extend(more)
         if hasattr(module, "commands"):
             added.append(module.commands)
     return added
@@ -71,11 +81,13 @@ EXTENSIONS = draws()
 
 
 class Maker:
-    """Makes commands; each is a step ("C", bytes), ("W", bytes of another session),
-    ("IDLE", line that ends it) or ("SYNC", command, literal)."""
+    """Makes commands; each is a step ("C", bytes), ("W", a witness's (who, bytes)),
+    ("IDLE", line that ends it, what a witness does meanwhile or None) or
+    ("SYNC", command, literal, what a witness does before the literal or None)."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, is_notified=False):
         self.rng = rng
+        self.is_notified = is_notified      # NOTIFY SET is drawn
         self.n = 0
 
     def tag(self):
@@ -202,22 +214,33 @@ class Maker:
                                 b"UID SEARCH $", b"SEARCH NOT $",
                                 b"SEARCH RETURN (SAVE) ALL", b"UID STORE $ +FLAGS (kw1)"])
 
+    def witness(self):
+        """(which of the two, command)"""
+        rng = self.rng
+        made = rng.choice([
+            lambda: b"APPEND INBOX " + self.message(), lambda: b"APPEND a " + self.message(),
+            lambda: b"UID STORE 1:3 +FLAGS (\\Flagged wkw)",
+            lambda: b"UID STORE 2 +FLAGS (\\Deleted)", lambda: b"EXPUNGE",
+            lambda: b"CREATE w/w", lambda: b"DELETE w/w",
+            self.store, self.store, self.copy, self.append, self.words, self.extension])()
+        return rng.choice([0, 0, 1]), made
+
+    def meanwhile(self):
+        return self.witness() if self.rng.random() < .4 else None
+
     def step(self):
         p = self.rng.random()
-        if p < .02:
-            return ("IDLE", self.rng.choice([b"DONE", b"done", b"PONIES", b"x NOOP"]))
-        if p < .05:
-            return ("SYNC", b"APPEND " + self.box() + b" "
-                    + self.rng.choice(DATES).encode(), eml(self.rng.choice(SAMPLES)))
+        if p < .03:
+            return ("IDLE", self.rng.choice([b"DONE", b"DONE", b"done", b"PONIES", b"x NOOP"]),
+                    self.meanwhile())
         if p < .06:
-            return ("SYNC", b"SELECT", b"a")
-        if p < .16:
-            return ("W", self.rng.choice([
-                lambda: b"APPEND INBOX " + self.message(),
-                lambda: b"UID STORE 1:3 +FLAGS (\\Flagged wkw)",
-                lambda: b"UID STORE 2 +FLAGS (\\Deleted)",
-                lambda: b"EXPUNGE", lambda: b"CREATE w/w", lambda: b"DELETE w/w",
-                lambda: b"APPEND a " + self.message()])())
+            return ("SYNC", b"APPEND " + self.box() + b" "
+                    + self.rng.choice(DATES).encode(), eml(self.rng.choice(SAMPLES)),
+                    self.meanwhile())
+        if p < .07:
+            return ("SYNC", b"SELECT", b"a", self.meanwhile())
+        if p < .2:
+            return ("W", self.witness())
         return ("C", self.command())
 
     def script(self, least, most):
@@ -229,27 +252,36 @@ class Maker:
 
 
 class Runner:
-    """Runs the steps of one user on one connection."""
+    """Runs the steps of one user on one connection, and of his witnesses on others."""
 
-    def __init__(self, site, conn, user):
+    def __init__(self, site, conn, user, is_notified=False):
         self.site, self.conn, self.user = site, conn, user
-        self.witness = None
+        self.is_notified = is_notified
+        self.witnesses = [None, None]
         self.serial = 0
 
     def run(self, steps):
+        """Returns what the witnesses were told."""
         burst, tags = b"", []
-        for step in steps:
-            if step[0] == "C":
-                self.serial += 1
-                tags.append(b"t%d" % self.serial)
-                burst += tags[-1] + b" " + step[1] + b"\r\n"
-                continue
+        try:
+            for step in steps:
+                if step[0] == "C":
+                    self.serial += 1
+                    tags.append(b"t%d" % self.serial)
+                    burst += tags[-1] + b" " + self.own(step[1]) + b"\r\n"
+                    continue
+                self.flush(burst, tags)
+                burst, tags = b"", []
+                getattr(self, "do_" + step[0].lower())(*step[1:])
             self.flush(burst, tags)
-            burst, tags = b"", []
-            getattr(self, "do_" + step[0].lower())(*step[1:])
-        self.flush(burst, tags)
-        if self.witness:
-            self.witness.close()
+            return [bytes(w.rx) for w in self.witnesses if w]
+        finally:
+            for w in self.witnesses:
+                if w:
+                    w.close()
+
+    def own(self, command):
+        return command.replace(b"$USER", b(self.user))
 
     def flush(self, burst, tags):
         """Sends the burst and a NOOP, whose answer ends all others."""
@@ -259,53 +291,69 @@ class Runner:
         while not self.conn.response().startswith(end + b" "):
             pass
 
-    def do_idle(self, line):
+    def do_idle(self, line, meanwhile):
         self.serial += 1
         tag = b"t%d " % self.serial
         self.conn.send(tag + b"IDLE\r\n")
         while not (r := self.conn.response()).startswith((b"+", tag)):
             pass
         if r.startswith(b"+"):
+            self.act(meanwhile)
             self.conn.send(line + b"\r\n")
             while not self.conn.response().startswith(tag):
                 pass
 
-    def do_sync(self, command, literal):
+    def do_sync(self, command, literal, meanwhile):
         self.serial += 1
         tag = b"t%d " % self.serial
         self.conn.send(tag + command + b" {%d}\r\n" % len(literal))
         while not (r := self.conn.response()).startswith((b"+", tag)):
             pass
         if r.startswith(b"+"):
+            self.act(meanwhile)
             self.conn.send(literal + b"\r\n")
             while not self.conn.response().startswith(tag):
                 pass
 
-    def do_w(self, command):
-        if self.witness is None:
-            self.witness = self.site.session(self.user)
-            self.witness.cmd("SELECT INBOX")
-        self.witness.send(b"w " + command + b"\r\n")
-        self.witness.finish("w")
+    def do_w(self, what):
+        self.act(what)
+        if self.is_notified:
+            self.flush(b"", [])
+
+    def act(self, what):
+        if what is None:
+            return
+        who, command = what
+        if self.witnesses[who] is None:
+            self.witnesses[who] = self.site.session(self.user)
+            if who == 0:
+                self.witnesses[who].cmd("SELECT INBOX")
+        w = self.witnesses[who]
+        w.send(b"w " + self.own(command) + b"\r\n")
+        while not w.response().startswith(b"w "):
+            pass
 
 
 class Pair:
     def __init__(self, seed, number):
         rng = random.Random(f"{seed}/{number}")
-        maker = Maker(rng)
+        self.is_notified = rng.random() < .25
+        maker = Maker(rng, self.is_notified)
         self.number = number
         self.prelude = maker.script(5, 25)
         self.script = maker.script(5, 25)
         self.how = rng.choice(["plain"] * 5 + ["tls", "deflate", "tls-deflate"])
         self.own = rng.random() < .01       # the script's user logs in himself
+        self.is_narrow = rng.random() < .15 # where little is allowed
 
     def with_steps(self, prelude, script):
         out = object.__new__(Pair)
         out.__dict__.update(self.__dict__, prelude=prelude, script=script)
         return out
 
-    def differs(self, site):
+    def differs(self, sites):
         """None, or what is different."""
+        site = sites[self.is_narrow]
         make = site.new_own_user if self.own else site.new_user
         one, two, other = make(), make(), site.new_user()
         try:
@@ -320,7 +368,7 @@ class Pair:
         try:
             if other:
                 conn.login(other)
-                Runner(site, conn, other).run(self.prelude)
+                Runner(site, conn, other, self.is_notified).run(self.prelude)
                 r = conn.cmd("UNAUTHENTICATE")
                 assert r.status == "OK" and not r.untagged, r
             mark = conn.pos
@@ -328,13 +376,14 @@ class Pair:
             conn.ok("AUTHENTICATE PLAIN " + who, tag="login")
             if self.how.endswith("deflate"):
                 conn.compress()
-            Runner(site, conn, user).run(self.script)
+            told = Runner(site, conn, user, self.is_notified).run(self.script)
             assert conn.pos == len(conn.rx), bytes(conn.rx[conn.pos:])
-            return normalise(bytes(conn.rx[mark:]), user)
+            told = [bytes(conn.rx[mark:]), *told]
+            return normalise(b"\r\n--- a witness:\r\n".join(told), user)
         finally:
             conn.close()
 
-    def minimise(self, site, tries=300):
+    def minimise(self, sites, tries=300):
         """Leaves out steps as long as it still differs."""
         best = self
         for part in ("prelude", "script"):
@@ -346,27 +395,43 @@ class Pair:
                     less = steps[:i] + steps[i + size:]
                     candidate = best.with_steps(
                         **{"prelude": best.prelude, "script": best.script, part: less})
-                    if candidate.differs(site):
+                    if candidate.differs(sites):
                         best, steps, shorter = candidate, less, True
                     else:
                         i += size
                 size = size if shorter and size == 1 else size // 2
         return best
 
+    @staticmethod
+    def line(x):
+        who, x = (f"[{x[0]}] ", x[1]) if isinstance(x, tuple) else ("", x)
+        return who + b(x).decode(errors="backslashreplace")[:300]
+
     def show(self):
         def lines(steps):
             return "\n".join(f"    {s[0]}: " + " / ".join(
-                b(x).decode(errors="backslashreplace")[:300] for x in s[1:]) for s in steps)
-        by = ", logged in by himself" if self.own else ""
+                self.line(x) for x in s[1:] if x is not None) for s in steps)
+        by = (", logged in by himself" if self.own else "") + (
+            ", where little is allowed" if self.is_narrow else "")
         return f"  over {self.how}{by}\n  prelude:\n{lines(self.prelude)}\n  script:\n{lines(self.script)}"
 
 
-def compare(pairs, seed, jobs, site, only=None, most_failures=3):
+def examine(pair, seed, sites):
+    """None, or the text of a failure."""
+    first = pair.differs(sites)
+    if not first:
+        return None
+    small = pair.minimise(sites)
+    why = small.differs(sites) or f"(it does not always differ)\n{first}"
+    return f"--seed {seed} --only {pair.number}\n{small.show()}\n{why}"
+
+
+def compare(pairs, seed, jobs, sites, only=None, most_failures=3):
     """Runs all pairs; returns the texts of the failures."""
     todo = queue.SimpleQueue()
     for n in [only] if only is not None else range(pairs):
         todo.put(n)
-    failures, lock = [], threading.Lock()
+    failures = []
 
     def work():
         while len(failures) < most_failures:
@@ -374,13 +439,12 @@ def compare(pairs, seed, jobs, site, only=None, most_failures=3):
                 number = todo.get_nowait()
             except queue.Empty:
                 return
-            pair = Pair(seed, number)
-            if not pair.differs(site):
-                continue
-            small = pair.minimise(site)
-            why = small.differs(site) or "(it does not always differ)"
-            with lock:
-                failures.append(f"--seed {seed} --only {number}\n{small.show()}\n{why}")
+            try:
+                failure = examine(Pair(seed, number), seed, sites)
+            except Exception:
+                failure = f"--seed {seed} --only {number}\n{traceback.format_exc()}"
+            if failure:
+                failures.append(failure)
 
     threads = [threading.Thread(target=work) for _ in range(jobs)]
     for t in threads:
@@ -404,8 +468,20 @@ class Users(Site):
             return self.own.pop()
 
 
-def make_site(pairs):
-    return Users(pool=3 * pairs + 20, configure=both(PATIENT, gate("admin-only")))
+def little(text):
+    """Limits that scripts run into."""
+    for name, value in (("messages-per-command", 3), ("message-bytes", 1500),
+                        ("messages", 12), ("mailboxes", 6)):
+        text = limit(name, value)(text)
+    return text
+
+
+def make_sites(pairs):
+    """One where all is allowed, and one where little is.  Of two sessions that are told of a
+    message by themselves the first has it as recent: with one loop it is the same each time."""
+    wide = both(PATIENT, gate("admin-only"), limit("loops", 1))
+    return (Users(pool=3 * pairs + 20, configure=wide),
+            Users(pool=pairs + 20, configure=both(wide, little)))
 
 
 def main():
@@ -418,8 +494,9 @@ def main():
     seed = args.seed if args.seed is not None else int(time.time())
     start = time.monotonic()
     pairs = 1 if args.only is not None else args.pairs
-    with make_site(pairs) as site:
-        failures = compare(args.pairs, seed, args.jobs, site, args.only)
+    with contextlib.ExitStack() as stack:
+        sites = [stack.enter_context(s) for s in make_sites(pairs)]
+        failures = compare(args.pairs, seed, args.jobs, sites, args.only)
     for f in failures:
         print(f)
     print(f"{pairs} pairs, seed {seed}, {time.monotonic() - start:.1f} s, "

@@ -2,7 +2,7 @@
 
 SOURCES = [b"selected", b"personal", b"inboxes", b"subscribed", b"mailboxes INBOX",
            b"selected-delayed"]
-RETURNS = [b"", b"", b"RETURN () ", b"RETURN (MIN COUNT) ", b"RETURN (SAVE) ",
+ANSWERS = [b"", b"", b"RETURN () ", b"RETURN (MIN COUNT) ", b"RETURN (SAVE) ",
            b"RETURN (PARTIAL -1:-2) "]
 WHICH = [b"ALL", b"UNSEEN", b"1:3", b"TEXT e", b"NOT SEEN", b"$", b"SUBJECT a", b"UID 1:2",
          b"900:*"]
@@ -19,6 +19,6 @@ def commands(m):
         out = b"ESEARCH "
         if m.rng.random() < .8:
             out += b"IN (" + b" ".join(source() for _ in range(m.rng.randint(1, 2))) + b") "
-        return out + m.rng.choice(RETURNS) + m.rng.choice(WHICH)
+        return out + m.rng.choice(ANSWERS) + m.rng.choice(WHICH)
 
     return [esearch]

@@ -24,4 +24,13 @@ def commands(m):
         return m.uid() + b"THREAD " + some([b"REFERENCES", b"ORDEREDSUBJECT"]) + b" " \
             + charset() + b" " + some(WHICH)
 
-    return [sort, thread]
+    def context():
+        return m.uid() + b"SEARCH RETURN (" + some([b"UPDATE", b"UPDATE ALL", b"UPDATE COUNT",
+                                                    b"UPDATE CONTEXT", b"CONTEXT ALL"]) \
+            + b") " + some(WHICH)
+
+    def cancel():
+        return b"CANCELUPDATE" + b"".join(b' "t%d"' % m.rng.randint(1, 12) for _ in
+                                          range(m.rng.randint(0, 2)))
+
+    return [sort, sort, thread, context, context, cancel]
