@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	m = mech_at(data[0] % 8);
+	m = mech_at(data[0] % 9);
 	is_client = data[0] & 0x80;
 	rest = span_sub(rest, 1, rest.n);
 	struct arena *a = arena_new(NULL);

@@ -9,6 +9,7 @@ static const struct mech *const mechs[] = {
 	&mech_scram[2 * SCRAM_SHA1 + 1],   &mech_scram[2 * SCRAM_SHA512],
 	&mech_scram[2 * SCRAM_SHA256],	   &mech_scram[2 * SCRAM_SHA1],
 	&mech_plain,
+	&mech_login,
 };
 
 const struct mech *mech_at(size_t i)

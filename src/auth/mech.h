@@ -82,6 +82,7 @@ const struct mech *mech_at(size_t i);
 enum err mech_initial(struct span arg, struct buf *out);
 
 extern const struct mech mech_plain; /* RFC 4616 */
+extern const struct mech mech_login; /* draft-murchison-sasl-login-00 */
 extern const struct mech mech_external; /* RFC 4422 appendix A */
 /* RFC 5802, RFC 7677; weakest first, the -PLUS form of each behind it. */
 extern const struct mech mech_scram[2 * SCRAM_HASHES];

@@ -488,6 +488,11 @@ const struct extension cmd_auth = {
 	.offer = offer,
 	.commands = commands,
 };
+const struct extension ext_login = {
+	.name = "AUTH=LOGIN",
+	.rfc = "draft-murchison-sasl-login",
+	.about = "name and password for mail programs without PLAIN; nobody can act for another by it",
+};
 const struct extension ext_external = {
 	.name = "AUTH=EXTERNAL, PREAUTH",
 	.rfc = "RFC 4422, 8437",

@@ -19,7 +19,8 @@ static void mechanisms_are_found_in_any_case(void **state)
 	assert_ptr_equal(mech_find(SPAN("plain")), &mech_plain);
 	assert_null(mech_find(SPAN("PLAI")));
 	assert_ptr_equal(mech_at(7), &mech_plain);
-	assert_null(mech_at(8));
+	assert_ptr_equal(mech_at(8), &mech_login);
+	assert_null(mech_at(9));
 	assert_true(mech_plain.flags & MECH_PLAINTEXT);
 }
 
@@ -92,6 +93,87 @@ static void client_refuses_credentials_that_cannot_be_said(void **state)
 	arena_free(a);
 }
 
+/* draft-murchison-sasl-login-00 */
+static void login_asks_for_a_name_and_a_password(void **state)
+{
+	static const struct span in[] = { SPAN_INIT("tim"), SPAN_INIT("tanstaaf") };
+
+	for (int has_initial = 0; has_initial < 2; has_initial++) {
+		struct arena *a = arena_new(NULL);
+		void *mine = arena_alloc(a, mech_login.server_size);
+		struct mech_step s = { 0 };
+
+		if (!has_initial) {
+			assert_int_equal(mech_login.server_step(&mech_login, mine, a,
+								&none, NULL, &s),
+					 MECH_CHALLENGE);
+			assert_true(span_eq(s.out, SPAN("Username:")));
+		}
+		assert_int_equal(
+		    mech_login.server_step(&mech_login, mine, a, &none, &in[0], &s),
+		    MECH_CHALLENGE);
+		assert_true(span_eq(s.out, SPAN("Password:")));
+		assert_int_equal(
+		    mech_login.server_step(&mech_login, mine, a, &none, &in[1], &s),
+		    MECH_PASSWORD);
+		assert_true(span_eq(s.request.authcid, in[0]));
+		assert_true(span_eq(s.request.password, in[1]));
+		assert_int_equal(s.request.authzid.n, 0);
+		arena_free(a);
+	}
+}
+
+static void login_refuses_what_is_no_name_or_password(void **state)
+{
+	static const struct span bad[][2] = {
+		{ SPAN_INIT(""), SPAN_INIT("x") },
+		{ SPAN_INIT("a\0b"), SPAN_INIT("x") },
+		{ SPAN_INIT("tim"), SPAN_INIT("") },
+		{ SPAN_INIT("tim"), SPAN_INIT("x\0y") },
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct arena *a = arena_new(NULL);
+		void *mine = arena_alloc(a, mech_login.server_size);
+		struct mech_step s = { 0 };
+		enum mech_rc rc = mech_login.server_step(&mech_login, mine, a, &none,
+							 &bad[i][0], &s);
+
+		if (rc == MECH_CHALLENGE)
+			rc = mech_login.server_step(&mech_login, mine, a, &none,
+						    &bad[i][1], &s);
+		assert_int_equal(rc, MECH_FAILED);
+		arena_free(a);
+	}
+}
+
+static void login_as_a_client_says_two_things_and_no_authzid(void **state)
+{
+	struct arena *a = arena_new(NULL);
+	struct mech_credential c = { SPAN_NONE, SPAN("tim"), SPAN("pw") };
+	void *mine = arena_alloc(a, mech_login.client_size);
+	struct mech_step said = { 0 };
+	struct span asked = SPAN("Password:");
+
+	assert_int_equal(
+	    mech_login.client_step(&mech_login, mine, a, &none, &c, NULL, &said),
+	    MECH_CHALLENGE);
+	assert_true(span_eq(said.out, c.authcid));
+	assert_int_equal(
+	    mech_login.client_step(&mech_login, mine, a, &none, &c, &asked, &said),
+	    MECH_DONE);
+	assert_true(span_eq(said.out, c.password));
+	assert_int_equal(
+	    mech_login.client_step(&mech_login, mine, a, &none, &c, &asked, &said),
+	    MECH_FAILED);
+	c.authzid = SPAN("bob");
+	mine = arena_alloc(a, mech_login.client_size);
+	assert_int_equal(
+	    mech_login.client_step(&mech_login, mine, a, &none, &c, NULL, &said),
+	    MECH_FAILED);
+	arena_free(a);
+}
+
 static void equals_sign_is_an_empty_initial_response(void **state)
 {
 	struct buf b = { 0 };
@@ -114,6 +196,9 @@ int main(void)
 		cmocka_unit_test(malformed_plain_messages_fail),
 		cmocka_unit_test(client_says_what_the_server_reads),
 		cmocka_unit_test(client_refuses_credentials_that_cannot_be_said),
+		cmocka_unit_test(login_asks_for_a_name_and_a_password),
+		cmocka_unit_test(login_refuses_what_is_no_name_or_password),
+		cmocka_unit_test(login_as_a_client_says_two_things_and_no_authzid),
 		cmocka_unit_test(equals_sign_is_an_empty_initial_response),
 	};
 	return cmocka_run_group_tests_name("auth/mech", tests, NULL, NULL);
