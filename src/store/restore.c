@@ -328,10 +328,10 @@ static enum err restore_account(struct restoring *r)
 }
 
 /* `r` has the account and where to read from. */
-static enum err restore_from(struct restoring *r, struct span name, struct store *from,
-			     struct restored *ret)
+static enum err restore_from(struct restoring *r, struct span to_name, struct store *from,
+			     struct span from_name, struct restored *ret)
 {
-	enum err rc = find_account(from, name, false, &r->from_id);
+	enum err rc = find_account(from, from_name, false, &r->from_id);
 	r->from = from->engine;
 	if (rc == ERR_OK)
 		rc = saved_read(r->from, r->from_id, &r->saved);
@@ -342,6 +342,7 @@ static enum err restore_from(struct restoring *r, struct span name, struct store
 			   err_text(rc));
 	if (rc != ERR_OK)
 		return rc;
+	saved_rename(&r->saved, from_name, to_name);
 	waiting_init(&r->end);
 	rc = restore_account(r);
 	waiting_done(&r->end);
@@ -357,11 +358,11 @@ static enum err restore_from(struct restoring *r, struct span name, struct store
 	return rc;
 }
 
-enum err account_restore(struct account *a, struct store *from, struct span name,
-			 struct restored *ret, struct buf *ret_why)
+enum err account_restore(struct account *a, struct span to_name, struct store *from,
+			 struct span from_name, struct restored *ret, struct buf *ret_why)
 {
 	struct restoring r = { .a = a, .why = ret_why };
-	return restore_from(&r, name, from, ret);
+	return restore_from(&r, to_name, from, from_name, ret);
 }
 
 enum err store_restore(struct store *to, struct span to_name, struct store *from,
@@ -375,7 +376,7 @@ enum err store_restore(struct store *to, struct span to_name, struct store *from
 		return rc;
 	}
 	struct account *a = account_get(to, id);
-	rc = account_restore(a, from, from_name, ret, ret_why);
+	rc = account_restore(a, to_name, from, from_name, ret, ret_why);
 	account_unref(a);
 	return rc;
 }

@@ -42,6 +42,8 @@ struct saved {
 
 /* Blocking. ERR_NOENT: the backup has nothing of that account; ERR_CORRUPT. */
 enum err saved_read(struct engine *e, struct account_id a, struct saved *ret);
+/* Private attributes of the account's owner become those of its new name. */
+void saved_rename(struct saved *s, struct span from, struct span to);
 void saved_done(struct saved *s);
 /* NULL: it holds none of that id. */
 const struct saved_body *saved_find(const struct saved *s, struct body_id id);
@@ -53,8 +55,8 @@ const struct saved_body *saved_find(const struct saved *s, struct body_id id);
 enum err saved_set_back(const struct saved *s, struct change *c);
 
 /* As store_restore(), of an account that is open. */
-enum err account_restore(struct account *a, struct store *from, struct span name,
-			 struct restored *ret, struct buf *ret_why);
+enum err account_restore(struct account *a, struct span to_name, struct store *from,
+			 struct span from_name, struct restored *ret, struct buf *ret_why);
 
 /* An op that its starter waits for; never on a worker or a loop. */
 struct waiting {

@@ -198,6 +198,36 @@ enum err saved_read(struct engine *e, struct account_id a, struct saved *ret)
 	return rc;
 }
 
+/* Tail: kind, length, user, name. */
+static void rename_owner(struct saved *s, struct saved_row *row, struct span from,
+			 struct span to)
+{
+	struct span tail = row->tail;
+	bool is_attr = row->kind == KEY_ATTR || row->kind == KEY_ATTR_NOW;
+	if (!is_attr || tail.n < 2 ||
+	    !span_eq(span_sub(tail, 2, (uint8_t)tail.p[1]), from))
+		return;
+	struct span name = span_sub(tail, 2 + from.n, SIZE_MAX);
+	char *p = arena_alloc(s->arena, 2 + to.n + name.n);
+	p[0] = tail.p[0];
+	p[1] = (char)to.n;
+	memcpy(p + 2, to.p, to.n);
+	if (name.n)
+		memcpy(p + 2 + to.n, name.p, name.n);
+	row->tail = span_of(p, 2 + to.n + name.n);
+}
+
+void saved_rename(struct saved *s, struct span from, struct span to)
+{
+	if (span_eq(from, to) || from.n == 0 || to.n > STORE_ATTR_USER_BYTES)
+		return;
+	for (size_t i = 0; i < s->n_names; i++)
+		for (size_t k = 0; k < s->name[i].n_rows; k++)
+			rename_owner(s, &s->name[i].rows[k], from, to);
+	for (size_t k = 0; k < s->account.n_rows; k++)
+		rename_owner(s, &s->account.rows[k], from, to);
+}
+
 void saved_done(struct saved *s)
 {
 	for (size_t i = 0; i < s->n_names; i++) {

@@ -7,9 +7,9 @@
 #include "store/restore.h"
 
 struct long_op {
-	struct store_op o;
+	struct store_op o; /* path: the account in the backup, path2: the one here */
 	enum err (*work)(struct long_op *);
-	char *dir, *name;
+	char *dir;
 	struct restored restored;
 };
 
@@ -22,26 +22,23 @@ static void *long_main(void *arg)
 
 static void long_free(struct store_op *o)
 {
-	struct long_op *x = (struct long_op *)(void *)o;
-	free(x->dir);
-	free(x->name);
+	free(((struct long_op *)(void *)o)->dir);
 }
 
-static struct op *long_start(struct store *s, struct account *a,
-			     enum err (*work)(struct long_op *), const char *dir,
-			     struct span name, struct op_to to)
+static struct long_op *long_new(struct store *s, struct account *a,
+				enum err (*work)(struct long_op *), struct op_to to)
 {
 	struct long_op *x = op_new(sizeof *x, s, a, to);
-	pthread_attr_t attr;
-	pthread_t thread;
 	x->o.free_more = long_free;
 	x->work = work;
-	x->dir = dir ? xstrdup(dir) : NULL;
-	x->name = xmalloc(name.n + 1);
-	if (name.n)
-		memcpy(x->name, name.p, name.n);
-	x->name[name.n] = 0;
-	if (!store_background(s, 1))
+	return x;
+}
+
+static struct op *long_start(struct long_op *x)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	if (!store_background(x->o.store, 1))
 		return op_fail(&x->o, ERR_CLOSED);
 	x->o.is_background = true;
 	pthread_attr_init(&attr);
@@ -63,7 +60,7 @@ static enum err snapshot_work(struct long_op *x)
 
 struct op *store_snapshot_start(struct store *s, struct op_to to)
 {
-	return long_start(s, NULL, snapshot_work, NULL, SPAN_NONE, to);
+	return long_start(long_new(s, NULL, snapshot_work, to));
 }
 
 static enum err restore_work(struct long_op *x)
@@ -76,16 +73,28 @@ static enum err restore_work(struct long_op *x)
 	enum err rc = store_open(&c, &from, &x->o.bytes);
 	if (rc != ERR_OK)
 		return rc;
-	rc = account_restore(x->o.account, from, span_str(x->name), &x->restored,
+	rc = account_restore(x->o.account, x->o.path2, from, x->o.path, &x->restored,
 			     &x->o.bytes);
 	store_close(from);
 	return rc;
 }
 
-struct op *account_restore_start(struct account *a, const char *dir, struct span name,
-				 struct op_to to)
+static struct span dup(struct span s)
 {
-	return long_start(a->store, a, restore_work, dir, name, to);
+	char *p = xmalloc(s.n + 1);
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	return span_of(p, s.n);
+}
+
+struct op *account_restore_start(struct account *a, struct span to_name, const char *dir,
+				 struct span from_name, struct op_to to)
+{
+	struct long_op *x = long_new(a->store, a, restore_work, to);
+	x->dir = xstrdup(dir);
+	x->o.path = dup(from_name);
+	x->o.path2 = dup(to_name);
+	return long_start(x);
 }
 
 const struct restored *op_restored(struct op *op)

@@ -326,13 +326,13 @@ enum err store_raise(struct store *s, struct store *was, struct buf *ret_why);
 
 /*
  * The same two for a server: on a thread of their own. The snapshot is made in the store's
- * own directory, as STORE_SNAPSHOT, which must not be there; `dir` is the store of a backup,
- * `name` the account in it. On failure op_bytes() has a sentence.
+ * own directory, as STORE_SNAPSHOT, which must not be there; `dir` is the store of a
+ * backup. On failure op_bytes() has a sentence.
  */
 #define STORE_SNAPSHOT "snapshot"
 struct op *store_snapshot_start(struct store *s, struct op_to to);
-struct op *account_restore_start(struct account *a, const char *dir, struct span name,
-				 struct op_to to);
+struct op *account_restore_start(struct account *a, struct span to_name, const char *dir,
+				 struct span from_name, struct op_to to);
 /* In done of account_restore_start(). */
 const struct restored *op_restored(struct op *op);
 

@@ -5,7 +5,8 @@
 #include "tools/subcommand.h"
 
 static const struct subcommand *const commands[] = {
-	&cmd_init, &cmd_serve, &cmd_user, &cmd_check, &cmd_act,
+	&cmd_init, &cmd_serve, &cmd_user, &cmd_check, &cmd_backup,
+	&cmd_restore, &cmd_act,
 };
 
 static const struct subcommand *find(const char *name)

@@ -19,6 +19,7 @@
 #define FINDS_LEAKS false
 #endif
 
+#include "tools/backup.h"
 #include "tools/pidfile.h"
 #include "tools/site.h"
 #include "tools/subcommand.h"
@@ -129,6 +130,7 @@ static enum err open_all(struct serving *s, struct buf *why)
 		buf_puts(why, "The system refuses threads.");
 		return ERR_LIMIT;
 	}
+	snapshot_clean(s->config);
 	rc = open_auth(s, why);
 	if (rc == ERR_OK)
 		rc = site_store(s->config, workers_executor(s->workers), store_is_dead, s,
