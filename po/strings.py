@@ -65,7 +65,8 @@ def strings(root=ROOT):
         for line, value, calls, member in literals(path.read_text()):
             why = any(c in WHY for c in calls)
             is_text = (is_server and SENTENCE.fullmatch(value) and member != "about"
-                       or why and " " in value or "language_text" in calls)
+                       or why and " " in value or "language_text" in calls
+                       or "language_put_translation" in calls)
             # what operators read when the server starts
             is_text &= not calls or calls[-1] not in ("buf_puts", "buf_printf")
             if is_text:

@@ -61,6 +61,7 @@ void auth_replace(struct auth *a, struct users *users, struct policy *policy)
 	a->users = users;
 	a->policy = policy;
 	pthread_mutex_unlock(&a->lock);
+	atomic_fetch_add(&a->generation, 1);
 	/* A login under way may still put the old table's verdict back; it stands
 	 * under the old hash, which only finds it while it is the hash in force. */
 	verdicts_clear(a->verdicts);
@@ -80,6 +81,11 @@ void auth_snapshot_done(struct auth_snapshot *s)
 	users_unref(s->users);
 	policy_unref(s->policy);
 	*s = (struct auth_snapshot){ 0 };
+}
+
+uint64_t auth_generation(struct auth *a)
+{
+	return atomic_load(&a->generation);
 }
 
 struct users *auth_users(struct auth *a)

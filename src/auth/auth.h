@@ -34,6 +34,8 @@ void auth_free(struct auth *a);
 void auth_replace(struct auth *a, struct users *users, struct policy *policy);
 /* The table in force, with a reference. */
 struct users *auth_users(struct auth *a);
+/* Changes with each auth_replace(): what was learned from the table is old. */
+uint64_t auth_generation(struct auth *a);
 
 /* Who a session is: two halves and the key of the mail. Names in normal form. */
 struct auth_identity {

@@ -3,6 +3,7 @@
 #define AUTH_STATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "auth/auth.h"
 #include "auth/verdict.h"
@@ -13,6 +14,7 @@ struct auth {
 	uint8_t secret[AUTH_SECRET]; /* of false salts */
 	struct executor *workers;
 	struct verdicts *verdicts;
+	atomic_uint_least64_t generation;
 	pthread_mutex_t lock; /* guards the two pointers below */
 	struct users *users;
 	struct policy *policy;

@@ -177,6 +177,38 @@ static bool account_ok(struct span s)
 	return true;
 }
 
+bool user_group_ok(struct span name)
+{
+	struct user_name normal;
+	return user_name_make(name, &normal) == ERR_OK &&
+	       span_eq(name, span_of(normal.text, normal.n)) && name.p[0] != '$' &&
+	       span_find(name, ',') < 0 && span_find(name, '=') < 0;
+}
+
+bool user_group_next(struct span *rest, struct span *ret)
+{
+	ptrdiff_t end;
+	if (rest->n == 0)
+		return false;
+	end = span_find(*rest, ',');
+	*ret = end < 0 ? *rest : span_sub(*rest, 0, (size_t)end);
+	*rest = end < 0 ? SPAN_NONE : span_sub(*rest, (size_t)end + 1, SIZE_MAX);
+	return true;
+}
+
+static bool groups_of(struct span more, struct span *ret)
+{
+	struct span f, group;
+	*ret = SPAN_NONE;
+	while (take_field(&more, &f))
+		if (span_starts(f, SPAN("groups=")))
+			*ret = span_sub(f, strlen("groups="), SIZE_MAX);
+	for (struct span rest = *ret; user_group_next(&rest, &group);)
+		if (!user_group_ok(group))
+			return false;
+	return true;
+}
+
 /* "key=value" fields that this version does not know are kept, so they must be sound. */
 static bool more_ok(struct span more)
 {
@@ -229,12 +261,17 @@ static enum err parse_user(struct parse *p, struct span line)
 	if (!account_ok(u.account))
 		return bad_line(p, "The account is not 32 digits and letters a to f");
 	u.is_admin = span_eq(roles, SPAN("admin"));
-	if (!u.is_admin && !span_eq(roles, SPAN("-")))
-		return bad_line(p, "The roles are neither \"-\" nor \"admin\"");
+	u.is_shared = span_eq(roles, SPAN("shared"));
+	if (!u.is_admin && !u.is_shared && !span_eq(roles, SPAN("-")))
+		return bad_line(p,
+				"The roles are none of \"-\", \"admin\" and \"shared\"");
 	if (!user_hash_ok(u.hash))
 		return bad_line(p, "The password is neither \"*\" nor a crypt(5) string");
 	if (rest.p && !more_ok(rest))
 		return bad_line(p, "A field behind the password is not key=value");
+	if (!groups_of(rest, &u.groups))
+		return bad_line(p, "The name of a group has a character that it may not "
+				   "have");
 
 	struct users *t = p->u;
 	if (user_index_find(&t->names, KEY_NAME, t->at, u.name) != USER_NONE)

@@ -7,9 +7,11 @@
  * bytes, ASCII letters in lower case (names are compared without regard to
  * ASCII case). `account` is 32 hex digits, made at random when the user was
  * added: the key of the mail in the store, so that a name that was deleted and
- * added again never sees the mail of before. `roles` is "-" or "admin".
+ * added again never sees the mail of before. `roles` is "-", "admin" or "shared":
+ * a tree of mailboxes that is nobody's own (RFC 2342), for whom administrators act.
  * `password` is a crypt(5) string, yescrypt, or "*": cannot log in by himself,
- * but administrators may act for him. Lines that begin with "#" and empty
+ * but administrators may act for him. Behind it, `groups=a,b` names the groups that the
+ * user is in, for access control lists. Lines that begin with "#" and empty
  * lines mean nothing; the tools keep those above the first user. The last line
  * ends with LF: a file that does not was cut off and is refused.
  *
@@ -33,8 +35,14 @@ struct user {
 	struct span account; /* 32 lower-case hex digits */
 	struct span hash;    /* crypt(5), or "*" */
 	struct span more;    /* further fields as they stand, "key=value:key=value" */
-	bool is_admin;
+	struct span groups;  /* names with "," between them, or empty */
+	bool is_admin, is_shared;
 };
+
+/* The next group of `rest`, which moves on behind it; false: there is none. */
+bool user_group_next(struct span *rest, struct span *ret);
+/* Whether a name of a group is sound: as that of a user, without ",", "=" and "$". */
+bool user_group_ok(struct span name);
 
 struct users;
 
@@ -91,6 +99,10 @@ enum err users_edit_set_hash(struct users_edit *e, struct span name, struct span
  * hold; ERR_NOENT. */
 enum err users_edit_set_field(struct users_edit *e, struct span name, struct span key,
 			      struct span value);
+/* `groups` as in struct user; copied. ERR_NOENT, ERR_INVAL. */
+enum err users_edit_set_groups(struct users_edit *e, struct span name, struct span groups);
+/* Makes it a shared tree: no administrator, no password of its own. ERR_NOENT. */
+enum err users_edit_set_shared(struct users_edit *e, struct span name);
 enum err users_edit_delete(struct users_edit *e, struct span name); /* ERR_NOENT */
 /*
  * Writes a temporary file beside the table, syncs it, renames it over the

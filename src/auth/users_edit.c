@@ -207,6 +207,31 @@ enum err users_edit_set_field(struct users_edit *e, struct span name, struct spa
 	return is_ok ? ERR_OK : ERR_INVAL;
 }
 
+enum err users_edit_set_shared(struct users_edit *e, struct span name)
+{
+	struct user *u = find(e, name);
+	if (!u)
+		return ERR_NOENT;
+	u->is_shared = true;
+	u->is_admin = false;
+	u->hash = SPAN("*");
+	return ERR_OK;
+}
+
+enum err users_edit_set_groups(struct users_edit *e, struct span name, struct span groups)
+{
+	struct user *u = find(e, name);
+	struct span group;
+	for (struct span rest = groups; user_group_next(&rest, &group);)
+		if (!user_group_ok(group))
+			return ERR_INVAL;
+	if (!u)
+		return ERR_NOENT;
+	u->groups = arena_dup(e->arena, groups);
+	return users_edit_set_field(e, name, SPAN("groups"),
+				    groups.n ? groups : SPAN_NONE);
+}
+
 enum err users_edit_delete(struct users_edit *e, struct span name)
 {
 	struct user *u = find(e, name);
@@ -225,7 +250,9 @@ static void put_text(const struct users_edit *e, struct buf *out)
 		if (u->name.n == 0)
 			continue;
 		const struct span field[] = { u->name, u->account,
-					      u->is_admin ? SPAN("admin") : SPAN("-"),
+					      u->is_shared  ? SPAN("shared")
+					      : u->is_admin ? SPAN("admin")
+							    : SPAN("-"),
 					      u->hash, u->more };
 		for (size_t k = 0; k < 5 - (u->more.n == 0); k++) {
 			if (k)

@@ -283,6 +283,8 @@ enum verdict append_next(struct cmd *cmd)
 	}
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
+	for (size_t i = 0; i < st->n; i++)
+		place_filter_flags(&st->place, &st->item[i].flags);
 	if (st->is_replace)
 		op = messages_replace(st->source, st->uid, st->place.path, st->item,
 				      cmd_to(cmd));

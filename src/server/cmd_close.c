@@ -36,7 +36,7 @@ static enum verdict run_close(struct cmd *cmd)
 	if (cmd->step == PARSE) {
 		if (!cursor_end(&cmd->cur))
 			return reply_syntax(cmd);
-		if (!sel->read_only)
+		if (!sel->read_only && place_may(&sel->place, RIGHT_E))
 			return cmd_wait(
 			    cmd, ANSWER,
 			    messages_expunge(sel->mailbox, NULL, cmd_to(cmd)));
@@ -90,6 +90,10 @@ static enum verdict run_expunge(struct cmd *cmd)
 		numset_done(&uids);
 		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
 	}
+	if (!place_may(&sel->place, RIGHT_E)) {
+		numset_done(&uids);
+		return reply_err(cmd, ERR_DENIED);
+	}
 	if (cmd->uid && cmd->server->config.limits.messages)
 		limit_deleted(cmd, &uids);
 	cmd->tells_progress = true;
@@ -100,8 +104,8 @@ static enum verdict run_expunge(struct cmd *cmd)
 
 static const struct command commands[] = {
 	{ "CHECK", IN_SELECTED, 0, run_check },
-	{ "CLOSE", IN_SELECTED, CMD_NO_REPORT, run_close },
-	{ "UNSELECT", IN_SELECTED, CMD_NO_REPORT, run_unselect },
+	{ "CLOSE", IN_SELECTED, CMD_NO_REPORT | CMD_LEAVES, run_close },
+	{ "UNSELECT", IN_SELECTED, CMD_NO_REPORT | CMD_LEAVES, run_unselect },
 	{ "EXPUNGE", IN_SELECTED, CMD_UID | CMD_TELLS, run_expunge },
 	{ 0 },
 };

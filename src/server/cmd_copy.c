@@ -41,7 +41,7 @@ static enum verdict answer(struct cmd *cmd, bool move)
 		return reply_err_target(cmd, cmd->op->rc);
 	code = copyuid(cmd);
 	if (!move && code)
-		quota_warn(cmd, cmd->session->account);
+		quota_warn(cmd, cmd->session->selected->place.account);
 	if (!move)
 		return reply_ok(cmd, code, code ? "Copied." : "Nothing to copy.");
 	/* RFC 6851 section 4.3: COPYUID goes out before the EXPUNGE responses. */
@@ -76,6 +76,11 @@ static enum verdict run(struct cmd *cmd, bool move)
 		return cmd->verdict;
 	if (move && sel->read_only)
 		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
+	if (!place_same_account(&sel->place, &to))
+		return reply_no(cmd, "CANNOT",
+				"Messages are copied between mailboxes of one owner only.");
+	if (move && !place_may(&sel->place, RIGHT_T | RIGHT_E))
+		return reply_err(cmd, ERR_DENIED);
 	if (selected_resolve(sel, &set, cmd->uid, &uids) != ERR_OK) {
 		numset_done(&uids);
 		return reply_bad(cmd, "There is no message of that number.");
@@ -87,7 +92,8 @@ static enum verdict run(struct cmd *cmd, bool move)
 		return CMD_DONE;
 	}
 	cmd->tells_progress = true;
-	op = messages_copy(sel->mailbox, &uids, to.path, move, cmd_to(cmd));
+	op = messages_copy_as(sel->mailbox, &uids, to.path, move, place_locked(&to),
+			      cmd_to(cmd));
 	numset_done(&uids);
 	return cmd_wait(cmd, ANSWER, op);
 }

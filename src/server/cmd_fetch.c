@@ -278,6 +278,7 @@ static enum verdict seen_set(struct cmd *cmd)
 static enum verdict begin(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
+	struct selected *sel = cmd->session->selected;
 	const struct partial_range *p = &st->modifiers.partial;
 
 	if (st->modifiers.has_partial &&
@@ -290,8 +291,8 @@ static enum verdict begin(struct cmd *cmd)
 	st->it = numset_iter(&st->uids);
 	fetch_want(st);
 	ahead_begin(&st->ahead, cmd->arena, cmd, FETCH_NEXT, fetch_fill, cmd,
-		    cmd->session->selected->place.account);
-	if (st->args.sets_seen && !cmd->session->selected->read_only)
+		    sel->place.account);
+	if (st->args.sets_seen && !sel->read_only && place_may(&sel->place, RIGHT_S))
 		return mark_seen(cmd);
 	return go_on(cmd);
 }

@@ -1,8 +1,9 @@
 /*
  * LIST and LSUB (RFC 9051 section 6.3.9, RFC 3501 section 6.3.9; LIST-EXTENDED RFC 5258,
- * LIST-STATUS RFC 5819, SPECIAL-USE RFC 6154, CHILDREN RFC 3348).
+ * LIST-STATUS RFC 5819, SPECIAL-USE RFC 6154, CHILDREN RFC 3348, LIST-MYRIGHTS RFC 8440).
  */
 #include "server/list_line.h"
+#include "server/list_names.h"
 #include "server/mailbox_name.h"
 #include "server/metadata.h"
 #include "server/reply.h"
@@ -13,19 +14,17 @@ enum { PARSE, STATUS, METADATA, WALK };
 
 struct list_state {
 	struct list_args args;
-	const struct names *names;
-	size_t at;		       /* next name */
-	uint32_t *ids;		       /* RETURN (STATUS): mailboxes that match */
-	struct mailbox_status *status; /* their answers, in that order */
+	struct list_names names;
+	size_t at;		 /* next name */
+	size_t ask_at;		 /* the next to be asked about */
+	uint32_t *ids;		 /* mailboxes of one account that are asked about */
+	struct account *account; /* that one */
+	struct mailbox_status
+	    *status; /* RETURN (STATUS): answers, in the order of names */
 	size_t n_status, status_at;
 	struct list_metadata *metadata; /* RETURN (METADATA ...) */
-	bool is_lsub;
+	bool is_lsub, myrights;
 };
-
-static void names_drop(void *names)
-{
-	names_unref(names);
-}
 
 void list_line(struct cmd *cmd, const char *command, const struct name *name,
 	       unsigned more, bool childinfo)
@@ -41,13 +40,11 @@ void list_line(struct cmd *cmd, const char *command, const struct name *name,
 
 void list_line_selected(struct cmd *cmd, const struct place *place)
 {
-	const struct names *names = account_names_now(place->account);
-	const struct name *name = names_find(names, place->path);
+	struct name name;
 
-	if (name)
-		list_line(cmd, "LIST", name,
-			  name->flags & NAME_SUBSCRIBED ? LIST_SUBSCRIBED : 0, false);
-	names_unref(names);
+	if (list_name_at(cmd, place, &name))
+		list_line(cmd, "LIST", &name,
+			  name.flags & NAME_SUBSCRIBED ? LIST_SUBSCRIBED : 0, false);
 }
 
 static bool matches(const struct list_state *st, struct span path)
@@ -78,10 +75,10 @@ static bool is_below(struct span path, struct span parent)
 /* Names are sorted: what lies below one comes right behind it. */
 static bool has_selected_below(const struct list_state *st, size_t i)
 {
-	for (size_t k = i + 1; k < st->names->n; k++) {
-		const struct name *n = st->names->at[k];
+	for (size_t k = i + 1; k < st->names.n; k++) {
+		const struct name *n = st->names.at[k];
 
-		if (!is_below(n->path, st->names->at[i]->path))
+		if (!is_below(n->path, st->names.at[i]->path))
 			return false;
 		if (is_selected(st, n))
 			return true;
@@ -107,7 +104,7 @@ static unsigned shown_attrs(struct cmd *cmd, const struct list_state *st,
 
 static bool is_wanted(const struct list_state *st, size_t i, bool *ret_childinfo)
 {
-	const struct name *n = st->names->at[i];
+	const struct name *n = st->names.at[i];
 
 	*ret_childinfo = false;
 	if (!matches(st, n->path))
@@ -129,7 +126,7 @@ static bool ends_at_level(const struct list_state *st)
  */
 static void lsub_line(struct cmd *cmd, struct list_state *st, size_t i)
 {
-	const struct name *n = st->names->at[i];
+	const struct name *n = st->names.at[i];
 	struct name bare = { .path = n->path, .flags = n->flags };
 	bool is_parent = !(n->flags & NAME_SUBSCRIBED);
 
@@ -141,36 +138,52 @@ static void lsub_line(struct cmd *cmd, struct list_state *st, size_t i)
 }
 
 /* Not of a name that is there for what lies below it alone (RFC 5819 section 2). */
-static bool wants_status(const struct list_state *st, size_t i)
+static bool is_asked(const struct list_state *st, size_t i)
 {
-	const struct name *n = st->names->at[i];
+	const struct name *n = st->names.at[i];
 
 	return (n->flags & NAME_EXISTS) && matches(st, n->path) && is_selected(st, n);
 }
 
+/* Where the user has no right to it, the STATUS or METADATA of a mailbox is left out. */
+static bool wants_status(struct cmd *cmd, const struct list_state *st, size_t i)
+{
+	return is_asked(st, i) && (list_origin(cmd, &st->names, i).rights & RIGHT_R);
+}
+
+static bool wants_metadata(struct cmd *cmd, const struct list_state *st, size_t i)
+{
+	const struct place p = { .rights = list_origin(cmd, &st->names, i).rights };
+
+	return is_asked(st, i) && metadata_may(&p);
+}
+
 static void one_line(struct cmd *cmd, struct list_state *st, size_t i)
 {
-	const struct name *n = st->names->at[i];
+	const struct name *n = st->names.at[i];
 	bool childinfo;
 
 	if (!is_wanted(st, i, &childinfo))
 		return;
 	list_line(cmd, "LIST", n, shown_attrs(cmd, st, n), childinfo);
-	if (st->status_at < st->n_status && wants_status(st, i)) {
+	if (st->myrights && is_asked(st, i))
+		list_myrights_line(cmd, n->path, list_origin(cmd, &st->names, i).rights);
+	if (st->status_at < st->n_status && wants_status(cmd, st, i)) {
 		const struct mailbox_status *s = &st->status[st->status_at++];
 
 		if (s->exists)
 			status_line(cmd, n, s, st->args.status);
 	}
-	if (st->metadata && wants_status(st, i))
-		list_metadata_line(cmd, st->metadata, n);
+	if (st->metadata && wants_metadata(cmd, st, i))
+		list_metadata_line(cmd, st->metadata,
+				   list_origin(cmd, &st->names, i).account, n);
 }
 
 static enum verdict walk(struct cmd *cmd)
 {
 	struct list_state *st = cmd->state;
 
-	for (; st->at < st->names->n; st->at++) {
+	for (; st->at < st->names.n; st->at++) {
 		if (cmd_must_drain(cmd))
 			return cmd_drain(cmd, WALK);
 		if (st->is_lsub)
@@ -181,16 +194,26 @@ static enum verdict walk(struct cmd *cmd)
 	return reply_done(cmd);
 }
 
-/* The numbers of what will be listed. */
-static size_t listed_ids(struct cmd *cmd)
+/* From ask_at on, what will be listed of one account: its numbers, into st->ids. */
+static size_t next_ids(struct cmd *cmd,
+		       bool (*wants)(struct cmd *, const struct list_state *, size_t))
 {
 	struct list_state *st = cmd->state;
 	size_t n = 0;
 
-	st->ids = arena_array(cmd->arena, st->names->n, sizeof *st->ids);
-	for (size_t i = 0; i < st->names->n; i++)
-		if (wants_status(st, i))
-			st->ids[n++] = st->names->at[i]->mailbox;
+	if (!st->ids)
+		st->ids = arena_array(cmd->arena, st->names.n, sizeof *st->ids);
+	for (; st->ask_at < st->names.n; st->ask_at++) {
+		struct account *a;
+
+		if (!wants(cmd, st, st->ask_at))
+			continue;
+		a = list_origin(cmd, &st->names, st->ask_at).account;
+		if (n && a != st->account)
+			break;
+		st->account = a;
+		st->ids[n++] = st->names.at[st->ask_at]->mailbox;
+	}
 	return n;
 }
 
@@ -198,12 +221,11 @@ static enum verdict ask_metadata(struct cmd *cmd)
 {
 	struct list_state *st = cmd->state;
 	struct op *op;
-	size_t n;
+	size_t n = st->metadata ? next_ids(cmd, wants_metadata) : 0;
 
-	if (!st->metadata)
+	if (n == 0)
 		return walk(cmd);
-	n = listed_ids(cmd);
-	op = list_metadata_ask(cmd, st->metadata, cmd->session->account, st->ids, n);
+	op = list_metadata_ask(cmd, st->metadata, st->account, st->ids, n);
 	if (!op)
 		return reply_no(cmd, "LIMIT",
 				"These are too many entries of too many mailboxes.");
@@ -216,33 +238,43 @@ static enum verdict metadata_came(struct cmd *cmd)
 
 	if (cmd->op->rc != ERR_OK)
 		return reply_err(cmd, cmd->op->rc);
-	list_metadata_take(cmd, st->metadata);
-	return walk(cmd);
+	list_metadata_take(cmd, st->metadata, st->account);
+	return ask_metadata(cmd);
 }
 
-/* One STATUS look-up for all. */
+/* One STATUS look-up for all of an account. */
 static enum verdict ask_status(struct cmd *cmd)
 {
 	struct list_state *st = cmd->state;
-	size_t n = listed_ids(cmd);
+	size_t n = st->args.returns & LIST_RETURN_STATUS ? next_ids(cmd, wants_status)
+							 : 0;
 
-	return cmd_wait(
-	    cmd, STATUS,
-	    status_ask(cmd, cmd->session->account, st->ids, n, st->args.status));
+	if (n)
+		return cmd_wait(
+		    cmd, STATUS,
+		    status_ask(cmd, st->account, st->ids, n, st->args.status));
+	st->ask_at = 0;
+	return ask_metadata(cmd);
 }
 
 static enum verdict status_came(struct cmd *cmd)
 {
 	struct list_state *st = cmd->state;
 	const struct mailbox_status *got;
+	struct mailbox_status *all;
+	size_t n;
 
 	if (cmd->op->rc != ERR_OK)
 		return reply_err(cmd, cmd->op->rc);
-	got = op_status(cmd->op, &st->n_status);
-	st->status = arena_array(cmd->arena, st->n_status, sizeof *st->status);
+	got = op_status(cmd->op, &n);
+	all = arena_array(cmd->arena, st->n_status + n, sizeof *all);
 	if (st->n_status)
-		memcpy(st->status, got, st->n_status * sizeof *got);
-	return ask_metadata(cmd);
+		memcpy(all, st->status, st->n_status * sizeof *all);
+	if (n)
+		memcpy(all + st->n_status, got, n * sizeof *all);
+	st->status = all;
+	st->n_status += n;
+	return ask_status(cmd);
 }
 
 /* Reference and pattern are one pattern, read together (RFC 9051 section 6.3.9). */
@@ -278,18 +310,20 @@ static enum verdict delimiter(struct cmd *cmd)
 static bool read_options(struct cmd *cmd, struct list_state *st)
 {
 	const struct wire_params *p = &st->args.other_returns;
+	bool is_known = st->args.other_select.n == 0;
 
-	for (size_t i = 0; i < p->n; i++) {
-		if (!span_ieq(p->v[i].name, SPAN("METADATA")) || st->metadata)
-			break;
-		if (!list_metadata_read(cmd, p->v[i].value, &st->metadata))
+	for (size_t i = 0; i < p->n && is_known; i++) {
+		if (span_ieq(p->v[i].name, SPAN("MYRIGHTS")) && !p->v[i].value.p &&
+		    !cmd->server->config.no_sharing)
+			st->myrights = true;
+		else if (!span_ieq(p->v[i].name, SPAN("METADATA")) || st->metadata)
+			is_known = false;
+		else if (!list_metadata_read(cmd, p->v[i].value, &st->metadata))
 			return false;
 	}
-	if (st->args.other_select.n || p->n > (st->metadata ? 1u : 0u)) {
+	if (!is_known)
 		reply_bad(cmd, "That LIST option is not known here.");
-		return false;
-	}
-	return true;
+	return is_known;
 }
 
 static enum verdict start(struct cmd *cmd, bool is_lsub)
@@ -310,10 +344,9 @@ static enum verdict start(struct cmd *cmd, bool is_lsub)
 	st->is_lsub = is_lsub;
 	if (is_lsub)
 		st->args.select = LIST_SELECT_SUBSCRIBED;
-	st->names = account_names_now(cmd->session->account);
-	arena_defer(cmd->arena, names_drop, (void *)(uintptr_t)st->names);
-	return st->args.returns & LIST_RETURN_STATUS ? ask_status(cmd)
-						     : ask_metadata(cmd);
+	if (!list_names(cmd, st->args.patterns, st->args.n_patterns, &st->names))
+		return cmd->verdict;
+	return ask_status(cmd);
 }
 
 static enum verdict run_list(struct cmd *cmd)

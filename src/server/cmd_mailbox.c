@@ -1,5 +1,6 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051 sections 6.3.4 to 6.3.8; RFC
  * 6154 USE). */
+#include "server/list_names.h"
 #include "server/mailbox_name.h"
 #include "server/notify.h"
 #include "server/place.h"
@@ -9,18 +10,29 @@
 
 enum { PARSE, ANSWER };
 
-/* The names that the command changes, for who need not be told of them (RFC 5465). */
-static void keep_names(struct cmd *cmd, struct span one, struct span two)
-{
-	struct span *names = cmd->state = arena_array(cmd->arena, 2, sizeof *names);
+/* The names that the command changes, for who need not be told of them (RFC 5465): his
+ * own, as he is told of no others. */
+struct kept {
+	struct place place;
+	struct span names[2];
+};
 
-	names[0] = one;
-	names[1] = two;
+static void keep_names(struct cmd *cmd, const struct place *place, struct span one,
+		       struct span two)
+{
+	struct kept *k = cmd->state = ARENA_NEW(cmd->arena, struct kept);
+
+	if (place)
+		k->place = *place;
+	if (k->place.space != PLACE_PERSONAL)
+		return;
+	k->names[0] = one;
+	k->names[1] = two;
 }
 
 static void tell_no_more(struct cmd *cmd)
 {
-	const struct span *names = cmd->state;
+	const struct span *names = ((struct kept *)cmd->state)->names;
 
 	for (int i = 0; i < 2; i++)
 		if (names[i].n)
@@ -85,7 +97,8 @@ static enum verdict create_answer(struct cmd *cmd)
 		return reply_err(cmd, cmd->op->rc);
 	tell_no_more(cmd);
 	id = object_id_mailbox(cmd->arena, op_mailbox_id(cmd->op));
-	return reply_ok(cmd, arena_printf(cmd->arena, "MAILBOXID (%.*s)", (int)id.n, id.p),
+	return reply_ok(cmd,
+			arena_printf(cmd->arena, "MAILBOXID (%.*s)", (int)id.n, id.p),
 			"CREATE completed.");
 }
 
@@ -108,9 +121,26 @@ static enum verdict run_create(struct cmd *cmd)
 		return reply_no(cmd, "USEATTR", "That special use is not supported.");
 	if (!place_find_new(cmd, path, &place))
 		return cmd->verdict;
-	keep_names(cmd, place.path, SPAN_NONE);
+	keep_names(cmd, &place, place.path, SPAN_NONE);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_create(place.account, place.path, use, cmd_to(cmd)));
+}
+
+static enum verdict delete_answer(struct cmd *cmd)
+{
+	const struct kept *k = cmd->state;
+
+	switch (cmd->op->rc) {
+	case ERR_OK: return changed(cmd);
+	case ERR_BUSY:
+		/* what is below may be hidden from him */
+		if (!list_shows_below(cmd, &k->place))
+			return reply_err(cmd, ERR_DENIED);
+		return reply_no(cmd, "HASCHILDREN",
+				"It has mailboxes below it; delete those first.");
+	case ERR_DENIED: return reply_no(cmd, "CANNOT", "INBOX cannot be deleted.");
+	default: return reply_err(cmd, cmd->op->rc);
+	}
 }
 
 static enum verdict run_delete(struct cmd *cmd)
@@ -118,24 +148,15 @@ static enum verdict run_delete(struct cmd *cmd)
 	struct place place;
 	struct span path;
 
-	if (cmd->step == ANSWER) {
-		switch (cmd->op->rc) {
-		case ERR_OK: return changed(cmd);
-		case ERR_BUSY:
-			return reply_no(cmd, "HASCHILDREN",
-					"It has mailboxes below it; delete those first.");
-		case ERR_DENIED:
-			return reply_no(cmd, "CANNOT", "INBOX cannot be deleted.");
-		default: return reply_err(cmd, cmd->op->rc);
-		}
-	}
+	if (cmd->step == ANSWER)
+		return delete_answer(cmd);
 	cursor_sp(&cmd->cur);
 	path = without_slash(mailbox_name(cmd));
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
 	if (!place_find(cmd, path, RIGHT_X, &place))
 		return cmd->verdict;
-	keep_names(cmd, place.path, SPAN_NONE);
+	keep_names(cmd, &place, place.path, SPAN_NONE);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_delete(place.account, place.path, cmd_to(cmd)));
 }
@@ -158,7 +179,7 @@ static enum verdict run_rename(struct cmd *cmd)
 	if (!place_same_account(&old, &new))
 		return reply_no(cmd, "CANNOT",
 				"A mailbox stays with its owner; copy its messages.");
-	keep_names(cmd, old.path, new.path);
+	keep_names(cmd, &old, old.path, new.path);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_rename(old.account, old.path, new.path, cmd_to(cmd)));
 }
@@ -174,7 +195,7 @@ static enum verdict subscribe(struct cmd *cmd, bool on)
 	path = without_slash(mailbox_name(cmd));
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	keep_names(cmd, path, SPAN_NONE);
+	keep_names(cmd, NULL, path, SPAN_NONE);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_subscribe(cmd->session->account, path, on, cmd_to(cmd)));
 }

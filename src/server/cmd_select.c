@@ -63,6 +63,13 @@ static bool read_params(struct cmd *cmd)
 	return true;
 }
 
+/* RFC 4314 section 5.2: by `i`, `e` and the rights of flags that others see as well, which
+ * \Seen is not. */
+static bool may_write(const struct place *p)
+{
+	return p->rights & (RIGHT_I | RIGHT_E | RIGHT_W | RIGHT_T);
+}
+
 /* \Recent is for the first session that is told, and never for EXAMINE to take (RFC
  * 3501 2.3.2). */
 static void claim_recent(struct selected *sel)
@@ -91,8 +98,10 @@ static enum verdict params(struct cmd *cmd)
 		if (v != CMD_DONE || cmd->tagged_kind != TAGGED_NONE)
 			return v;
 	}
-	return st->read_only ? reply_ok(cmd, "READ-ONLY", "EXAMINE completed.")
-			     : reply_ok(cmd, "READ-WRITE", "SELECT completed.");
+	if (st->read_only)
+		return reply_ok(cmd, "READ-ONLY", "EXAMINE completed.");
+	return may_write(&st->place) ? reply_ok(cmd, "READ-WRITE", "SELECT completed.")
+				     : reply_ok(cmd, "READ-ONLY", "SELECT completed.");
 }
 
 /* Takes the reference. */

@@ -127,6 +127,9 @@ static enum verdict run(struct cmd *cmd)
 		condstore_enable(cmd);
 	st->flags = (struct flag_names){ st->args.flags.system, st->args.flags.keywords,
 					 st->args.flags.n_keywords };
+	if (!place_filter_flags(&sel->place, &st->flags) ||
+	    !place_may_flag(&sel->place))
+		return reply_err(cmd, ERR_DENIED);
 	st->how = flag_changes[st->args.how];
 	return cmd_wait(cmd, ANSWER,
 			messages_flag_known(sel->mailbox, &st->uids, st->how, &st->flags,

@@ -59,6 +59,7 @@ enum {
 	CMD_NUMBERS = 32,   /* takes message numbers, but for UID x: BAD under UIDONLY */
 	CMD_TELLS = 64,	    /* EXPUNGE is its own answer: told whatever NOTIFY says */
 	CMD_OPERATOR = 128, /* known on the operator's socket only (server.h, is_operator) */
+	CMD_LEAVES = 256,   /* ends the selection: also of a mailbox he may not read any more */
 };
 
 struct command {
@@ -79,8 +80,9 @@ struct cmd {
 	struct span tag;
 	bool uid;	   /* UID FETCH and its like */
 	struct cursor cur; /* the arguments */
-	struct cursor start; /* as `cur` was when the command began (place.h) */
+	struct cursor start;  /* as `cur` was when the command began (place.h) */
 	enum verdict verdict; /* place.h */
+	struct place_opened *opened; /* place.c */
 	int step;	   /* the command's own; 0 at first */
 	void *state;	   /* the command's own, in its arena */
 	struct op *op; /* in flight; in run() after WAIT_OP: completed, its result valid

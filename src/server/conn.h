@@ -6,6 +6,8 @@
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
 
+#include <stdatomic.h>
+
 #include "auth/throttle.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -35,6 +37,8 @@ struct server_loop {
 	struct net_timer memory;
 };
 
+enum registry { REGISTRY_UNKNOWN, REGISTRY_ABSENT, REGISTRY_THERE };
+
 struct server {
 	struct server_config
 	    config; /* as given; strings and listeners are the caller's */
@@ -47,6 +51,8 @@ struct server {
 	struct slots *addresses;       /* connections by address */
 	struct overload *overload;     /* memory and descriptors */
 	struct guarded *guarded;       /* server.c: what loops share behind a mutex */
+	/* place.c: whether anybody shares with groups or everybody (ACL_REGISTRY) */
+	atomic_int registry;
 };
 
 /* What ID told us (RFC 2971): for the log only. */

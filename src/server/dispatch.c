@@ -2,6 +2,7 @@
 #include "server/dispatch.h"
 
 #include "server/reply.h"
+#include "server/selected.h"
 
 static const struct command *find(struct span name, bool uid)
 {
@@ -41,6 +42,13 @@ static void refuse(struct cmd *cmd, const char *why)
 	reply_bad(cmd, why);
 }
 
+/* RFC 4314 section 5.1.1: until he leaves the mailbox. */
+static void withdrawn(struct cmd *cmd)
+{
+	cmd->def = &nothing;
+	reply_no(cmd, "NOPERM", "Your right to read this mailbox was withdrawn.");
+}
+
 static void look_up(struct cmd *cmd)
 {
 	struct span name;
@@ -75,6 +83,9 @@ static void look_up(struct cmd *cmd)
 		reply_bad_code(cmd, "UIDREQUIRED",
 			       "After ENABLE UIDONLY use the UID form of the command.");
 	}
+	else if (!selected_refresh(cmd->session) && cmd->def->states == IN_SELECTED &&
+		 !(cmd->def->flags & CMD_LEAVES))
+		withdrawn(cmd);
 }
 
 static void tagged_done(void *arg)

@@ -218,6 +218,8 @@ static void add_selected(struct cmd *cmd)
 	struct multi_state *st = cmd->state;
 	struct target *t = NULL;
 
+	if (sel && !place_may(&sel->place, RIGHT_R))
+		return; /* the right was withdrawn since */
 	for (size_t i = 0; sel && i < st->n && !t; i++)
 		if (st->targets[i].place.account == sel->place.account &&
 		    span_eq(st->targets[i].place.path, sel->place.path) &&

@@ -182,8 +182,12 @@ enum { LIST_QUERIES_MAX = 65536 };
 struct list_metadata {
 	struct span *entry;
 	size_t n_entry;
-	struct attr *at; /* in the order of the mailboxes asked for */
-	size_t n;
+	struct found { /* of an account; the last one asked stands first */
+		struct found *next;
+		struct account *account;
+		struct attr *at; /* in the order of the mailboxes asked for */
+		size_t n;
+	} * found;
 };
 
 bool list_metadata_read(struct cmd *cmd, struct span value, struct list_metadata **ret)
@@ -221,21 +225,25 @@ struct op *list_metadata_ask(struct cmd *cmd, const struct list_metadata *m,
 	return attrs_read(a, q, k, cmd_to(cmd));
 }
 
-void list_metadata_take(struct cmd *cmd, struct list_metadata *m)
+void list_metadata_take(struct cmd *cmd, struct list_metadata *m, struct account *a)
 {
 	const struct attrs *got = op_attrs(cmd->op);
+	struct found *f = ARENA_NEW(cmd->arena, struct found);
 
-	m->n = got->n;
-	m->at = arena_array(cmd->arena, got->n, sizeof *m->at);
+	f->next = m->found;
+	f->account = a;
+	f->n = got->n;
+	f->at = arena_array(cmd->arena, got->n, sizeof *f->at);
 	for (size_t i = 0; i < got->n; i++) {
-		m->at[i] = got->at[i];
-		m->at[i].key.user = arena_dup(cmd->arena, got->at[i].key.user);
-		m->at[i].key.name = arena_dup(cmd->arena, got->at[i].key.name);
-		m->at[i].value = arena_dup(cmd->arena, got->at[i].value);
+		f->at[i] = got->at[i];
+		f->at[i].key.user = arena_dup(cmd->arena, got->at[i].key.user);
+		f->at[i].key.name = arena_dup(cmd->arena, got->at[i].key.name);
+		f->at[i].value = arena_dup(cmd->arena, got->at[i].value);
 	}
+	m->found = f;
 }
 
-static struct span listed_value(struct cmd *cmd, const struct list_metadata *m,
+static struct span listed_value(struct cmd *cmd, const struct found *f,
 				const struct name *name, struct span entry)
 {
 	struct attr_key key = metadata_key(cmd->session, name->mailbox, entry);
@@ -243,24 +251,28 @@ static struct span listed_value(struct cmd *cmd, const struct list_metadata *m,
 
 	if (metadata_computed(cmd, name, entry, &value))
 		return value;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->at[i].key.mailbox == key.mailbox &&
-		    span_eq(m->at[i].key.user, key.user) &&
-		    span_eq(m->at[i].key.name, key.name))
-			return m->at[i].value;
+	for (size_t i = 0; f && i < f->n; i++)
+		if (f->at[i].key.mailbox == key.mailbox &&
+		    span_eq(f->at[i].key.user, key.user) &&
+		    span_eq(f->at[i].key.name, key.name))
+			return f->at[i].value;
 	return SPAN_NONE;
 }
 
-void list_metadata_line(struct cmd *cmd, const struct list_metadata *m,
+void list_metadata_line(struct cmd *cmd, const struct list_metadata *m, struct account *a,
 			const struct name *name)
 {
 	struct buf *out = cmd_out(cmd);
+	const struct found *f = m->found;
+
+	while (f && f->account != a)
+		f = f->next;
 
 	buf_puts(out, "* METADATA ");
 	emit_mailbox(out, cmd_mode(cmd), name->path);
 	buf_puts(out, " (");
 	for (size_t e = 0; e < m->n_entry; e++)
 		metadata_put(cmd, e == 0, m->entry[e],
-			     listed_value(cmd, m, name, m->entry[e]));
+			     listed_value(cmd, f, name, m->entry[e]));
 	buf_puts(out, ")\r\n");
 }

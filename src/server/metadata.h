@@ -49,9 +49,9 @@ bool list_metadata_read(struct cmd *cmd, struct span value, struct list_metadata
 /* Of these mailboxes. NULL: too many. */
 struct op *list_metadata_ask(struct cmd *cmd, const struct list_metadata *m,
 			     struct account *a, const uint32_t *mailboxes, size_t n);
-/* When the op has ended well: its results are copied. */
-void list_metadata_take(struct cmd *cmd, struct list_metadata *m);
+/* When the op has ended well: its results are copied, beside those of other accounts. */
+void list_metadata_take(struct cmd *cmd, struct list_metadata *m, struct account *a);
 void list_metadata_line(struct cmd *cmd, const struct list_metadata *m,
-			const struct name *name);
+			struct account *a, const struct name *name);
 
 #endif

@@ -207,7 +207,8 @@ static bool is_selected(const struct cmd *cmd, uint32_t uidvalidity)
 {
 	const struct selected *sel = cmd->session->selected;
 
-	return sel && view_uidvalidity(sel->view) == uidvalidity;
+	return sel && sel->place.account == cmd->session->account &&
+	       view_uidvalidity(sel->view) == uidvalidity;
 }
 
 /* Of those with message events: their numbers and names, in cmd->state. */

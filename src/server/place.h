@@ -24,12 +24,16 @@ struct place {
 	struct span path;	 /* of the mailbox in that account; in cmd->arena */
 	struct span name;	 /* as the user names it: for responses */
 	enum place_space space;
-	unsigned rights; /* enum right; the owner has all */
+	unsigned rights;   /* enum right; the owner has all */
+	uint32_t mailbox;  /* its number, if it is not personal and is there */
+	struct span owner; /* whose tree it is: the user's name; and his store name: */
+	struct span owner_account;
 };
 
 /* Beside rights in `need`: */
 enum {
 	PLACE_TARGET = 1 << 16, /* where there is none: NO [TRYCREATE] */
+	PLACE_ANY = 1 << 17,	/* instead of rights: one of `lrikxa` (MYRIGHTS) */
 };
 
 /*
@@ -50,6 +54,26 @@ bool place_find(struct cmd *cmd, struct span name, unsigned need, struct place *
  */
 bool place_find_new(struct cmd *cmd, struct span name, struct place *ret);
 
+/*
+ * The account of that store name, for the rest of the command; under place_find()'s
+ * conditions. `create` as store_account_open(). True: it is there, or there is none
+ * (NULL). False: `return cmd->verdict`.
+ */
+bool place_account(struct cmd *cmd, struct span store_name, bool create,
+		   struct account **ret);
+/* For whom a session asks for rights: his groups are those of the user table now; in `a`. */
+struct acl_who place_who(const struct session *s, struct arena *a);
+/* "Other Users/" or "Shared/"; empty: there are none (configuration). */
+struct span place_prefix(const struct server *s, enum place_space space);
+
+/* Somebody who shares, or once shared, a mailbox with the user. */
+struct place_owner {
+	enum place_space space;
+	struct span name, account; /* the account's store name */
+};
+/* All of them, in cmd->arena, sorted by space and name; as place_account(). */
+bool place_owners(struct cmd *cmd, struct place_owner **ret, size_t *ret_n);
+
 /* Whether the user has all of `need` there. */
 static inline bool place_may(const struct place *p, unsigned need)
 {
@@ -60,6 +84,17 @@ static inline bool place_same_account(const struct place *a, const struct place 
 {
 	return a->account == b->account;
 }
+
+/* The system flags that he may not change there; FLAG_ANSWERED stands for all others than
+ * \Seen and \Deleted, and for keywords (RFC 4314 section 4). */
+uint64_t place_locked(const struct place *p);
+static inline bool place_may_flag(const struct place *p)
+{
+	return p->rights & (RIGHT_S | RIGHT_W | RIGHT_T);
+}
+/* Takes out of the list what he may not change. False: there was something in it and
+ * nothing is left. */
+bool place_filter_flags(const struct place *p, struct flag_names *f);
 
 /* The mailbox there, as this user sees it: mailbox_open_now() and mailbox_open(). */
 struct mailbox *place_open_now(const struct place *p);

@@ -16,6 +16,32 @@ struct walk {
 	uint32_t limit;		/* UIDs from here on are new to the client */
 };
 
+/* RFC 4314 section 5.1.1: those that this user may change. `keywords` begins with a space.
+ */
+static void permanent_flags(uint64_t locked, struct span keywords, struct buf *out)
+{
+	static const struct {
+		uint64_t bit;
+		const char *name;
+	} flag[] = { { FLAG_ANSWERED, "\\Answered" },
+		     { FLAG_FLAGGED, "\\Flagged" },
+		     { FLAG_DELETED, "\\Deleted" },
+		     { FLAG_SEEN, "\\Seen" },
+		     { FLAG_DRAFT, "\\Draft" } };
+	const char *sp = "";
+
+	for (size_t i = 0; i < sizeof flag / sizeof *flag; i++)
+		if (!(locked & flag[i].bit)) {
+			buf_puts(out, sp);
+			buf_puts(out, flag[i].name);
+			sp = " ";
+		}
+	if (locked & FLAG_ANSWERED)
+		return;
+	buf_put(out, keywords);
+	buf_puts(out, " \\*");
+}
+
 void report_flags(struct cmd *cmd, bool always)
 {
 	struct selected *sel = cmd->session->selected;
@@ -23,20 +49,19 @@ void report_flags(struct cmd *cmd, bool always)
 	size_t n = view_keywords(sel->told);
 	struct buf list = { 0 };
 
-	if (!always && n == sel->keywords_told)
+	unsigned rights = sel->place.rights;
+
+	if (!always && n == sel->keywords_told && rights == sel->rights_told)
 		return;
-	buf_puts(&list, "\\Answered \\Flagged \\Deleted \\Seen \\Draft");
 	for (size_t k = 0; k < n; k++) {
 		buf_putc(&list, ' ');
 		buf_put(&list, view_keyword(sel->told, k));
 	}
-	buf_puts(out, "* FLAGS (");
+	buf_puts(out, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft");
 	buf_put(out, buf_span(&list));
 	buf_puts(out, ")\r\n* OK [PERMANENTFLAGS (");
-	if (!sel->read_only) {
-		buf_put(out, buf_span(&list));
-		buf_puts(out, " \\*");
-	}
+	if (!sel->read_only)
+		permanent_flags(place_locked(&sel->place), buf_span(&list), out);
 	buf_puts(out, ")] ");
 	buf_puts(out, sel->read_only
 			      ? language_text(cmd->session, "Read-only mailbox.")
@@ -44,6 +69,7 @@ void report_flags(struct cmd *cmd, bool always)
 	buf_puts(out, "\r\n");
 	buf_done(&list);
 	sel->keywords_told = n;
+	sel->rights_told = rights;
 }
 
 enum { TELL_FLAGS = 1, TELL_MODSEQ = 2 };
@@ -133,7 +159,9 @@ static uint64_t expected(const struct walk *w, uint64_t before)
 	switch (w->cmd->silent->how) {
 	case FLAGS_ADD: return before | w->silent_bits;
 	case FLAGS_REMOVE: return before & ~w->silent_bits;
-	default: return w->silent_bits;
+	default:
+		return w->silent_bits |
+		       (before & flag_names_kept(w->cmd->silent->flags->locked));
 	}
 }
 
@@ -334,6 +362,10 @@ void report(struct cmd *cmd)
 			server_extensions[i]->tell(cmd);
 	if (!sel)
 		return;
+	if (!selected_refresh(cmd->session))
+		return;
+	if (sel->place.rights != sel->rights_told)
+		report_flags(cmd, true);
 	w.now = mailbox_view_now(sel->mailbox);
 	w.was = view_ref(sel->told);
 	if (cmd->silent)

@@ -19,6 +19,66 @@ static void views_drop(void *arg)
 	numset_done(&sel->saved);
 }
 
+static void account_drop(void *account)
+{
+	account_unref(account);
+}
+
+static void watch_drop(void *watch)
+{
+	watch_close(watch);
+}
+
+static void attrs_drop(void *arg)
+{
+	attrs_unref(((struct selected *)arg)->attrs);
+}
+
+static void changed(void *arg)
+{
+	conn_changed(((struct session *)arg)->conn);
+}
+
+/* What is not the user's own lasts as long as it is selected. */
+static void select_elsewhere(struct session *s, struct selected *sel)
+{
+	struct place *p = &sel->place;
+	struct watch *w;
+
+	account_ref(p->account);
+	arena_defer(sel->arena, account_drop, p->account);
+	w = account_watch(p->account, s->conn->home->home, changed, s);
+	arena_defer(sel->arena, watch_drop, w);
+	p->owner = arena_dup(sel->arena, p->owner);
+	p->owner_account = arena_dup(sel->arena, p->owner_account);
+	sel->attrs = account_attrs_now(p->account);
+	arena_defer(sel->arena, attrs_drop, sel);
+	sel->auth_generation = auth_generation(s->conn->server->config.auth) - 1;
+}
+
+bool selected_refresh(struct session *s)
+{
+	struct selected *sel = s->selected;
+	const struct attrs *now;
+	uint64_t generation;
+
+	if (!sel || sel->place.space == PLACE_PERSONAL)
+		return true;
+	now = account_attrs_now(sel->place.account);
+	generation = auth_generation(s->conn->server->config.auth);
+	if (now != sel->attrs || generation != sel->auth_generation) {
+		struct arena *a = arena_new(NULL);
+		struct acl_who who = place_who(s, a);
+
+		sel->place.rights = acl_rights(now, sel->place.mailbox, &who);
+		sel->auth_generation = generation;
+		arena_free(a);
+	}
+	attrs_unref(sel->attrs);
+	sel->attrs = now;
+	return sel->place.rights & RIGHT_R;
+}
+
 struct selected *selected_look(struct arena *a, struct mailbox *m,
 			       const struct place *place)
 {
@@ -43,6 +103,9 @@ struct selected *selected_new(struct session *s, struct mailbox *m,
 	struct selected *sel = selected_look(arena_new(s->arena), m, place);
 
 	sel->read_only = read_only;
+	if (place->space != PLACE_PERSONAL)
+		select_elsewhere(s, sel);
+	sel->rights_told = sel->place.rights;
 	s->selected = sel;
 	s->state = IN_SELECTED;
 	return sel;

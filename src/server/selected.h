@@ -17,7 +17,10 @@ struct selected {
 	struct view *view, *told;
 	struct gone gone; /* of `view`, not of `told` */
 	bool read_only;
-	struct place place; /* its own copy */
+	struct place place; /* its own copy; rights: selected_refresh() */
+	const struct attrs *attrs; /* that place.rights are of; NULL: personal */
+	uint64_t auth_generation;  /* the same */
+	unsigned rights_told;	   /* FLAGS was written for these */
 	struct numset recent; /* UIDs that are \Recent in this session (rev1) */
 	size_t keywords_told; /* FLAGS has listed so many */
 	struct numset saved;  /* `$`: UIDs (RFC 5182) */
@@ -32,6 +35,11 @@ struct selected *selected_new(struct session *s, struct mailbox *m,
 /* The same for a mailbox that is looked into and not selected; ends with `a`. */
 struct selected *selected_look(struct arena *a, struct mailbox *m,
 			       const struct place *place);
+/*
+ * Finds the rights of the user anew if lists or groups have changed. Called before each
+ * command and report. False: he may not read it any more, and is told nothing of it.
+ */
+bool selected_refresh(struct session *s);
 /* Back to authenticated state; no expunge, nothing sent. */
 void selected_end(struct session *s);
 

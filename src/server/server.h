@@ -87,6 +87,7 @@ struct server_config {
 	struct auth *auth;
 	struct executor *workers;
 	struct log *log;
+	bool no_sharing;       /* no names of other users' and shared mailboxes, no ACL */
 	const char *version;   /* for ID */
 	const char *comment; /* METADATA "" /shared/comment; empty, NULL: none */
 	const char *admin;   /* and /shared/admin, a URI */

@@ -67,6 +67,8 @@ void change_attrs(struct change *c, struct attr_set *now);
 struct attr_edit;
 /* Sets one, or removes it; `ret_did`: it was not so before. Errors as attrs_set(). */
 enum err change_attr_set(struct change *c, const struct attr_edit *e, bool *ret_did);
+/* The list of rights of mailbox `from` becomes that of `to`, too (RFC 4314 section 4). */
+enum err change_acl_inherit(struct change *c, uint32_t from, uint32_t to);
 /* Those of a deleted mailbox go, the others of it are swept. */
 enum err change_attrs_drop(struct change *c, uint32_t mailbox);
 /* RENAME of INBOX: metadata stay and go along (RFC 5464 section 4.1). */
@@ -148,8 +150,8 @@ enum err sweep_chunks(struct change *c, uint32_t mailbox, uint32_t from, size_t 
 
 /* Copies messages to the end of `to`, pairing UIDs (change_copy.c). */
 enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
-		       struct box *to, bool move, struct numset *ret_source,
-		       struct numset *ret_target);
+		       struct box *to, bool move, uint64_t without,
+		       struct numset *ret_source, struct numset *ret_target);
 
 /* Reads all chunks of a mailbox (load.c), those before `end`. Takes over `keywords`. One
  * reference; not yet on the account's list. */

@@ -331,6 +331,24 @@ enum err change_attrs_copy(struct change *c, uint32_t from, uint32_t to)
 	return rc == ERR_OK ? x.rc : rc;
 }
 
+enum err change_acl_inherit(struct change *c, uint32_t from, uint32_t to)
+{
+	const struct attrs *had = &c->attrs->attrs;
+	size_t n;
+	const struct attr *at = attrs_of(had, from, ATTR_ACL, &n);
+	enum err rc = n ? change_modseq(c) : ERR_OK;
+	struct attr_set *keep = attr_set_ref(c->attrs);
+	for (size_t i = 0; i < n && rc == ERR_OK; i++) {
+		struct attr_edit e = { .key = at[i].key, .value = at[i].value };
+		e.key.mailbox = to;
+		txn_put(c->t, attr_row_key(txn_arena(c->t), &e.key),
+			attr_row_write(txn_arena(c->t), c->modseq, e.value));
+		rc = set_in_memory(c, &e);
+	}
+	attr_set_unref(keep);
+	return rc;
+}
+
 void change_attrs(struct change *c, struct attr_set *now)
 {
 	attr_set_unref(c->attrs);

@@ -12,6 +12,7 @@ struct copy_op {
 	struct store_op o;
 	struct numset uids;
 	bool has_uids, move;
+	uint64_t without; /* bits of the flags word */
 };
 
 static void copy_free(struct store_op *o)
@@ -75,6 +76,7 @@ struct op *messages_expunge(struct mailbox *m, const struct numset *uids, struct
 struct translation {
 	struct box *from, *to;
 	uint32_t number[STORE_KEYWORDS]; /* 1 + the target's; 0: not asked for yet */
+	uint64_t without;
 	uint64_t last_from, last_to;
 	bool has_last;
 };
@@ -125,7 +127,9 @@ static enum err translate(struct translation *t, const struct chunk *c, uint32_t
 	m->flags = flags & 0xff;
 	for (uint64_t left = flags >> 8; left && rc == ERR_OK; left &= left - 1)
 		rc = add_keyword(t, (uint32_t)__builtin_ctzll(left), m, overflow);
-	for (size_t i = 0; c->overflow && i < c->overflow->n && rc == ERR_OK; i++)
+	for (size_t i = 0; c->overflow && !(t->without >> 8) && i < c->overflow->n &&
+			   rc == ERR_OK;
+	     i++)
 		if (c->overflow->at[i] >> 16 == slot)
 			rc = add_keyword(t, c->overflow->at[i] & 0xffff, m, overflow);
 	t->has_last = m->n_overflow == 0 && !c->overflow;
@@ -147,7 +151,7 @@ static enum err copy_chunk(struct translation *t, const struct chunk *c,
 		/* RFC 8514 section 2: the date it came into this mailbox */
 		m.info.save_date = change->op->now_s;
 		uint32_t uid;
-		uint64_t flags = c->at[mask_rank(c->mask, s)].flags;
+		uint64_t flags = c->at[mask_rank(c->mask, s)].flags & ~t->without;
 		enum err rc = translate(t, c, s, flags, &m, overflow);
 		if (rc == ERR_OK)
 			rc = box_add(t->to, &m, &uid);
@@ -178,10 +182,10 @@ static enum err remove_messages(struct box *b, const struct view *v,
 }
 
 enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
-		       struct box *to, bool move, struct numset *ret_source,
-		       struct numset *ret_target)
+		       struct box *to, bool move, uint64_t without,
+		       struct numset *ret_source, struct numset *ret_target)
 {
-	struct translation t = { .from = from, .to = to };
+	struct translation t = { .from = from, .to = to, .without = without };
 	struct uid_walk walk = uid_walk(v, uids);
 	const struct chunk *c;
 	uint64_t slots[4];
@@ -212,8 +216,8 @@ static enum err copy_plan(struct store_op *o, struct change *c)
 	if (!x->move)
 		rc = stage_join(c, to, o->next > 0);
 	if (rc == ERR_OK)
-		rc = copy_messages(from, from->base, &part, to, x->move, &o->source,
-				   &o->target);
+		rc = copy_messages(from, from->base, &part, to, x->move, x->without,
+				   &o->source, &o->target);
 	numset_done(&part);
 	return rc;
 }
@@ -221,10 +225,18 @@ static enum err copy_plan(struct store_op *o, struct change *c)
 struct op *messages_copy(struct mailbox *m, const struct numset *uids,
 			 struct span to_path, bool move, struct op_to to)
 {
+	return messages_copy_as(m, uids, to_path, move, 0, to);
+}
+
+struct op *messages_copy_as(struct mailbox *m, const struct numset *uids,
+			    struct span to_path, bool move, uint64_t locked,
+			    struct op_to to)
+{
 	struct copy_op *x = copy_new(m, uids, to);
 	x->o.plan = copy_plan;
 	x->o.e.needs_room = !move;
 	x->move = move;
+	x->without = flag_names_kept(locked);
 	if (op_path(to_path, false, &x->o.path) != ERR_OK)
 		return op_fail(&x->o, ERR_NOENT);
 	return op_start(&x->o);

@@ -20,7 +20,8 @@ struct flag_op {
 
 void flags_copy(struct flags *to, const struct flag_names *from)
 {
-	*to = (struct flags){ .system = from->system & FLAGS_SYSTEM };
+	*to = (struct flags){ .system = from->system & FLAGS_SYSTEM,
+			      .kept = flag_names_kept(from->locked) };
 	to->n = from->n_keyword;
 	to->keyword = xcalloc(to->n, sizeof *to->keyword);
 	for (size_t i = 0; i < to->n; i++) {
@@ -110,10 +111,11 @@ static enum err change_one(struct work *w, struct chunk_edit *e, uint32_t slot)
 	if (rc != ERR_OK)
 		return rc;
 	uint64_t old = e->at[slot].flags, word = w->bits.word;
+	uint64_t kept = w->x->how == FLAGS_SET ? w->x->flags.kept : 0;
 	uint64_t now = w->x->how == FLAGS_ADD	   ? old | word
 		       : w->x->how == FLAGS_REMOVE ? old & ~word
-						   : word;
-	bool is_same = overflow_as_asked(w, e, slot);
+						   : (old & kept) | word;
+	bool is_same = kept >> 8 || overflow_as_asked(w, e, slot);
 	if (now == old && is_same)
 		return ERR_OK;
 	if (!is_same)

@@ -74,7 +74,7 @@ static enum err rename_inbox(struct store_op *o, struct change *c)
 	if (rc != ERR_OK)
 		return rc;
 	struct numset source = { 0 }, target = { 0 };
-	rc = copy_messages(from, v, NULL, to, true, &source, &target);
+	rc = copy_messages(from, v, NULL, to, true, 0, &source, &target);
 	numset_done(&source);
 	numset_done(&target);
 	view_unref(v);

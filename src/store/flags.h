@@ -11,6 +11,7 @@
 struct flags {
 	uint64_t system;
 	size_t n;
+	uint64_t kept; /* FLAGS_SET: bits that stay */
 	struct span *keyword; /* malloc'd, each too */
 };
 void flags_copy(struct flags *to, const struct flag_names *from);

@@ -196,7 +196,8 @@ static enum err add_mailbox(struct change *c, struct span path, unsigned special
 	memcpy(n->mailbox_id, box->h.id, sizeof n->mailbox_id);
 	write_row(c, i);
 	mend_above(c, path);
-	return ERR_OK;
+	const struct name *up = names_find(&c->names->names, above(path));
+	return up && up->mailbox ? change_acl_inherit(c, up->mailbox, number) : ERR_OK;
 }
 
 /* Each level above `path`: as mailboxes, or as mere nodes. */

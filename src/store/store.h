@@ -146,7 +146,15 @@ struct flag_names {
 	uint64_t system;            /* enum flag bits, view.h */
 	const struct span *keyword; /* any case; the mailbox keeps the first spelling */
 	size_t n_keyword;
+	/* FLAGS_SET: of these flags each message keeps what it has (RFC 4314 section 4); with
+	 * FLAG_ANSWERED its keywords too. */
+	uint64_t locked;
 };
+/* The bits of a flags word (view.h) that FLAGS_SET does not change. */
+static inline uint64_t flag_names_kept(uint64_t locked)
+{
+	return locked | (locked & FLAG_ANSWERED ? ~UINT64_C(0xff) : 0);
+}
 /*
  * STORE. `unchangedsince`: UINT64_MAX for none (RFC 7162 3.1.3). UIDs that are
  * gone are passed over. Everything the op needs is copied at start.
@@ -185,6 +193,9 @@ struct op *messages_expunge(struct mailbox *m, const struct numset *uids, struct
  */
 struct op *messages_copy(struct mailbox *m, const struct numset *uids, struct span to_path,
 			 bool move, struct op_to to);
+/* The same; the copies are without the flags that are `locked` (as in struct flag_names). */
+struct op *messages_copy_as(struct mailbox *m, const struct numset *uids, struct span to_path,
+			    bool move, uint64_t locked, struct op_to to);
 uint32_t op_uidvalidity(struct op *op);
 const struct numset *op_source_uids(struct op *op);
 const struct numset *op_target_uids(struct op *op);

@@ -421,6 +421,7 @@ static void take_paths(struct config *c, const struct raw_config *raw)
 	c->store_directory = path_of(c, s ? s->directory : NULL, "store");
 	c->has_body_index = !s || !s->body_index || *s->body_index;
 	c->users = path_of(c, raw->users, "users");
+	c->no_sharing = raw->sharing && !*raw->sharing;
 	c->refuse_8bit_headers = raw->legacy_8bit && *raw->legacy_8bit;
 	c->comment = arena_strdup(c->arena, raw->comment ? raw->comment : "");
 	c->admin = arena_strdup(c->arena, raw->admin ? raw->admin : "");

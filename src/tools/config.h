@@ -38,7 +38,7 @@ struct config {
 	uint64_t remember_ms; /* right passwords, auth/verdict.h */
 	struct throttle_config throttle;
 	struct server_limits limits;
-	bool refuse_8bit_headers;
+	bool refuse_8bit_headers, no_sharing;
 	unsigned loops; /* 0: one a core */
 	unsigned workers;
 	enum log_level log_level;

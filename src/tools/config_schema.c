@@ -130,6 +130,7 @@ static const cyaml_schema_field_t fixed_fields[] = {
 			     certificates, &certificate_value, 0, 1000),
 	CYAML_FIELD_SEQUENCE("shared-filters", CYAML_FLAG_POINTER | OPT, struct raw_config,
 			     filters, &filter_value, 0, 1000),
+	WORD_PTR("sharing", struct raw_config, sharing, yes_no_words),
 	WORD_PTR("legacy-8bit-headers", struct raw_config, legacy_8bit, legacy_words),
 	SECTION_OF("log", log, log_fields),
 	CYAML_FIELD_ENUM("end-of-configuration", STRICT, struct raw_config, end,

@@ -67,6 +67,7 @@ struct raw_config {
 	struct raw_filter *filters;
 	unsigned filters_count;
 	struct raw_numbers *section[SECTIONS];
+	int *sharing;
 	int *legacy_8bit; /* 0 keep, 1 reject */
 	struct raw_log *log;
 	int end;

@@ -117,6 +117,12 @@ void config_text(const struct config_wish *w, struct buf *out)
 	buf_putc(out, '\n');
 	put_comment(
 	    out, "",
+	    "Users may give others rights to their mailboxes (ACL, RFC 4314), whose names\n"
+	    "begin with \"Other Users/\" and \"Shared/\" there. false: nobody sees any\n"
+	    "mailbox but his own.");
+	buf_puts(out, "sharing: true\n\n");
+	put_comment(
+	    out, "",
 	    "APPEND with 8-bit bytes in the header, from a client that has not enabled\n"
 	    "UTF8=ACCEPT or IMAP4rev2: keep, or reject as RFC 9755 asks. Old mail has "
 	    "such\nheaders, and a program that copies it must be able to store it.");

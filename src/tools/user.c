@@ -11,26 +11,32 @@
 #include "tools/subcommand.h"
 
 static const char help[] =
-    "usage: mailstile user add DIR [NAME] [--admin]\n"
+    "usage: mailstile user add DIR [NAME] [--admin | --shared] [--groups LIST]\n"
     "                           [--password-file FILE | --no-password]\n"
     "       mailstile user passwd DIR NAME [--password-file FILE | --no-password]\n"
+    "       mailstile user groups DIR NAME [--groups LIST]\n"
     "       mailstile user del DIR NAME\n"
     "       mailstile user list DIR [PATTERN]\n\n"
     "Works while the server runs, which takes over the change at once.\n\n"
     "add     adds NAME; without NAME the names on standard input, one a line,\n"
     "        without passwords unless --password-file gives all of them one\n"
     "passwd  changes the password\n"
+    "groups  sets the groups NAME is in; without --groups none\n"
     "del     deletes the user. The mail stays in the store, but a user of the\n"
     "        same name added later does not see it\n"
-    "list    prints name, role and whether there is a password, tab-separated\n\n"
+    "list    prints name, role, whether there is a password, and groups,\n"
+    "        tab-separated\n\n"
     "  --password-file FILE  the password is the first line of FILE (\"-\": standard\n"
     "                        input); without it, it is asked for on the terminal\n"
     "  --no-password         cannot log in himself; administrators may act for him\n"
-    "  --admin               an administrator: acts for others as the policy says\n";
+    "  --admin               an administrator: acts for others as the policy says\n"
+    "  --shared              no person but a tree of mailboxes under Shared/, for\n"
+    "                        which administrators act\n"
+    "  --groups LIST         names of groups, with commas between them\n";
 
 struct job {
-	const char *verb, *dir, *name, *password_file;
-	bool is_admin, no_password;
+	const char *verb, *dir, *name, *password_file, *groups;
+	bool is_admin, is_shared, no_password;
 	struct config *config;
 	struct users_edit *edit;
 	struct buf why, password;
@@ -96,10 +102,29 @@ static bool open_table(struct job *j)
 	return users_edit_open(j->config->users, false, &j->edit, &j->why) == ERR_OK;
 }
 
+static bool set_groups(struct job *j, struct span name)
+{
+	struct span list = j->groups ? span_str(j->groups) : SPAN_NONE;
+	enum err rc = users_edit_set_groups(j->edit, name, list);
+	if (rc == ERR_INVAL)
+		buf_printf(&j->why, "\"%s\" is no list of groups: names of groups are like "
+				    "those of users, without \",\", \"=\" and \"$\".",
+			   j->groups);
+	return rc == ERR_INVAL ? false : note(j, rc, name);
+}
+
+static bool add_rest(struct job *j, struct span name)
+{
+	if (j->is_shared)
+		users_edit_set_shared(j->edit, name);
+	return !j->groups || set_groups(j, name);
+}
+
 static bool add_one(struct job *j, struct span name)
 {
 	return note(j, users_edit_add(j->edit, name, SPAN("*"), j->is_admin), name) &&
-	       (j->password.n == 0 || set_password(j, name));
+	       (j->password.n == 0 || set_password(j, name)) &&
+	       add_rest(j, name);
 }
 
 /* All of the list or nothing. */
@@ -133,6 +158,7 @@ static bool add(struct job *j)
 		return add_list(j);
 	if (!note(j, user_name_make(span_str(j->name), &name), span_str(j->name)))
 		return false;
+	j->no_password |= j->is_shared;
 	return get_password(j) && open_table(j) && add_one(j, span_str(j->name)) &&
 	       users_edit_save(j->edit, &j->why) == ERR_OK;
 }
@@ -140,6 +166,12 @@ static bool add(struct job *j)
 static bool passwd(struct job *j)
 {
 	return get_password(j) && open_table(j) && set_password(j, span_str(j->name)) &&
+	       users_edit_save(j->edit, &j->why) == ERR_OK;
+}
+
+static bool groups(struct job *j)
+{
+	return open_table(j) && set_groups(j, span_str(j->name)) &&
 	       users_edit_save(j->edit, &j->why) == ERR_OK;
 }
 
@@ -160,9 +192,13 @@ static bool list(struct job *j)
 	for (size_t i = 0; i < users_count(u); i++) {
 		const struct user *x = users_at(u, i);
 		if (policy_pattern_matches(pattern, x->name))
-			printf("%.*s\t%s\t%s\n", (int)x->name.n, x->name.p,
-			       x->is_admin ? "admin" : "user",
-			       span_eq(x->hash, SPAN("*")) ? "no-password" : "password");
+			printf("%.*s\t%s\t%s%s%.*s\n", (int)x->name.n, x->name.p,
+			       x->is_shared  ? "shared"
+			       : x->is_admin ? "admin"
+					     : "user",
+			       span_eq(x->hash, SPAN("*")) ? "no-password" : "password",
+			       x->groups.n ? "\t" : "", (int)x->groups.n,
+			       x->groups.p ? x->groups.p : "");
 	}
 	users_unref(u);
 	return true;
@@ -171,10 +207,11 @@ static bool list(struct job *j)
 static const struct verb {
 	const char *name;
 	bool (*run)(struct job *);
-	bool wants_name, changes, takes_password, takes_admin;
+	bool wants_name, changes, takes_password, takes_admin, takes_groups;
 } verbs[] = {
-	{ "add", add, false, true, true, true },
+	{ "add", add, false, true, true, true, true },
 	{ "passwd", passwd, true, true, true, false },
+	{ "groups", groups, true, true, false, false, true },
 	{ "del", del, true, true, false, false },
 	{ "list", list, false, false, false, false },
 };
@@ -193,15 +230,21 @@ static int wrong_usage(const struct job *j, const struct verb *v)
 {
 	if (!v)
 		return tool_usage(
-		    &cmd_user, "There is no \"%s\": add, passwd, del or list.", j->verb);
+		    &cmd_user, "There is no \"%s\": add, passwd, groups, del or list.", j->verb);
 	if (!j->dir)
 		return tool_usage(&cmd_user, "DIR is missing.");
 	if (v->wants_name && !j->name)
 		return tool_usage(&cmd_user, "NAME is missing.");
 	if (!v->takes_password && (j->password_file || j->no_password))
 		return tool_usage(&cmd_user, "%s takes no password.", v->name);
-	if (!v->takes_admin && j->is_admin)
-		return tool_usage(&cmd_user, "--admin is for add.");
+	if (!v->takes_admin && (j->is_admin || j->is_shared))
+		return tool_usage(&cmd_user, "--admin and --shared are for add.");
+	if (j->is_admin && j->is_shared)
+		return tool_usage(&cmd_user, "--admin and --shared exclude each other.");
+	if (j->is_shared && j->password_file)
+		return tool_usage(&cmd_user, "A shared tree has no password.");
+	if (!v->takes_groups && j->groups)
+		return tool_usage(&cmd_user, "--groups is for add and groups.");
 	if (j->password_file && j->no_password)
 		return tool_usage(
 		    &cmd_user, "--password-file and --no-password exclude each other.");
@@ -234,12 +277,14 @@ static int run(int argc, char **argv)
 		{ "password-file", &j.password_file, NULL },
 		{ "no-password", NULL, &j.no_password },
 		{ "admin", NULL, &j.is_admin },
+		{ "shared", NULL, &j.is_shared },
+		{ "groups", &j.groups, NULL },
 		{ 0 },
 	};
 	const char *word[3] = { 0 };
 	size_t n;
 	if (!tool_options(argc, argv, options, word,
-			  "What to do (add, passwd, del or list)", 3, &n, &j.why)) {
+			  "What to do (add, passwd, groups, del or list)", 3, &n, &j.why)) {
 		return tool_usage_buf(&cmd_user, &j.why);
 	}
 	j.verb = word[0];
