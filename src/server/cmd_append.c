@@ -147,6 +147,13 @@ static struct append_item *next_item(struct append_state *st)
 	return &st->item[st->n];
 }
 
+/* REPLACE in one account: what goes makes room. */
+static bool is_within(const struct append_state *st)
+{
+	return st->is_replace &&
+	       place_same_account(&st->place, &st->cmd->session->selected->place);
+}
+
 bool append_refuses(struct cmd *cmd, uint64_t bytes)
 {
 	struct append_state *st = cmd->state;
@@ -158,7 +165,7 @@ bool append_refuses(struct cmd *cmd, uint64_t bytes)
 	st->message_bytes += bytes;
 	st->bytes += bytes;
 	/* what REPLACE takes away counts too: the store knows (RFC 8508 section 3.4) */
-	if (!st->is_replace && quota_is_short(st->place.account, st->bytes, st->n + 1)) {
+	if (!is_within(st) && quota_is_short(st->place.account, st->bytes, st->n + 1)) {
 		reply_err(cmd, ERR_QUOTA);
 		return true;
 	}
@@ -235,10 +242,6 @@ static enum verdict parse_target(struct cmd *cmd)
 		return reply_syntax(cmd);
 	if (!place_find(cmd, name, RIGHT_I | PLACE_TARGET, &st->place))
 		return cmd->verdict;
-	if (st->is_replace &&
-	    !place_same_account(&st->place, &cmd->session->selected->place))
-		return reply_no(cmd, "CANNOT",
-				"The replacement must be of the same owner.");
 	/* Said before the client sends its bytes. */
 	if (!mailbox_exists(&st->place))
 		return reply_err_target(cmd, ERR_NOENT);
@@ -286,8 +289,8 @@ enum verdict append_next(struct cmd *cmd)
 	for (size_t i = 0; i < st->n; i++)
 		place_filter_flags(&st->place, &st->item[i].flags);
 	if (st->is_replace)
-		op = messages_replace(st->source, st->uid, st->place.path, st->item,
-				      cmd_to(cmd));
+		op = messages_replace(st->source, st->uid, st->place.account,
+				      st->place.path, st->item, cmd_to(cmd));
 	else
 		op = messages_append_marked(st->place.account, st->place.path, st->item,
 					    st->n, st->mark, cmd_to(cmd));

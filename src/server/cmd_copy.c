@@ -1,5 +1,5 @@
 /* COPY and MOVE with their UID forms (RFC 9051 sections 6.4.7, 6.4.8; RFC 6851; COPYUID
- * of RFC 4315). */
+ * of RFC 4315), also to what another user shares. */
 #include "server/condstore.h"
 #include "server/mailbox_name.h"
 #include "server/message_limit.h"
@@ -32,6 +32,7 @@ static const char *copyuid(struct cmd *cmd)
 
 static enum verdict answer(struct cmd *cmd, bool move)
 {
+	const struct place *to = cmd->state;
 	const char *code;
 
 	if (cmd->op->rc == ERR_CLOSED &&
@@ -40,8 +41,8 @@ static enum verdict answer(struct cmd *cmd, bool move)
 	if (cmd->op->rc != ERR_OK)
 		return reply_err_target(cmd, cmd->op->rc);
 	code = copyuid(cmd);
-	if (!move && code)
-		quota_warn(cmd, cmd->session->selected->place.account);
+	if (code && !(move && place_same_account(to, &cmd->session->selected->place)))
+		quota_warn(cmd, to->account);
 	if (!move)
 		return reply_ok(cmd, code, code ? "Copied." : "Nothing to copy.");
 	/* RFC 6851 section 4.3: COPYUID goes out before the EXPUNGE responses. */
@@ -60,25 +61,23 @@ static enum verdict run(struct cmd *cmd, bool move)
 	struct selected *sel = cmd->session->selected;
 	struct numset uids = { 0 };
 	struct seqset set;
-	struct place to;
+	struct place *to;
 	struct span name;
 	struct op *op;
 
 	if (cmd->step == ANSWER)
 		return answer(cmd, move);
+	to = ARENA_NEW(cmd->arena, struct place);
 	cursor_sp(&cmd->cur);
 	cursor_sequence_set(&cmd->cur, &set);
 	cursor_sp(&cmd->cur);
 	name = mailbox_name(cmd);
 	if (!cursor_end(&cmd->cur))
 		return reply_syntax(cmd);
-	if (!place_find(cmd, name, RIGHT_I | PLACE_TARGET, &to))
+	if (!place_find(cmd, name, RIGHT_I | PLACE_TARGET, to))
 		return cmd->verdict;
 	if (move && sel->read_only)
 		return reply_no(cmd, "READ-ONLY", "The mailbox was opened read-only.");
-	if (!place_same_account(&sel->place, &to))
-		return reply_no(cmd, "CANNOT",
-				"Messages are copied between mailboxes of one owner only.");
 	if (move && !place_may(&sel->place, RIGHT_T | RIGHT_E))
 		return reply_err(cmd, ERR_DENIED);
 	if (selected_resolve(sel, &set, cmd->uid, &uids) != ERR_OK) {
@@ -92,8 +91,9 @@ static enum verdict run(struct cmd *cmd, bool move)
 		return CMD_DONE;
 	}
 	cmd->tells_progress = true;
-	op = messages_copy_as(sel->mailbox, &uids, to.path, move, place_locked(&to),
-			      cmd_to(cmd));
+	cmd->state = to;
+	op = messages_copy_to(sel->mailbox, &uids, to->account, to->path, move,
+			      place_locked(to), cmd_to(cmd));
 	numset_done(&uids);
 	return cmd_wait(cmd, ANSWER, op);
 }

@@ -29,6 +29,8 @@ struct store {
 	uint64_t quota[QUOTA_RESOURCES]; /* for accounts without limits of their own */
 	uint32_t expunge_history; /* rows KEY_VANISHED of a mailbox */
 	uint32_t commit_chunks; /* what one commit changes */
+	void (*at)(void *arg, const char *point); /* engine.h */
+	void *at_arg;
 
 	pthread_mutex_t lock;  /* guards the rest */
 	pthread_cond_t quiet;  /* n_background became 0 */
@@ -112,6 +114,8 @@ void account_name(struct account *a, struct span name);
 /* Begins (+1) or ends (-1) work that no caller waits for. False: the store is closing,
  * and it is not begun. */
 bool store_background(struct store *s, int by);
+/* The same of who has begun some already: always taken. */
+void store_background_more(struct store *s);
 /* Waits until there is none. */
 void store_wait_quiet(struct store *s);
 /* Removes messages whose bodies are torn (torn.c): of the whole store, waiting; of one

@@ -22,12 +22,14 @@ enum attr_kind { /* stored: a number keeps its meaning */
 	ATTR_ACL = 1,	/* mailbox; name: identifier; value: rights (RFC 4314) */
 	ATTR_LIMIT = 2, /* account; name: resource; value: decimal (RFC 9208) */
 	ATTR_SHARE = 3, /* account; what ACL keeps about accounts that share with it */
+	ATTR_MOVING = 4, /* mailbox; messages on their way to another account (moving.h) */
 	/* read when asked for */
 	ATTR_ON_DISK = 64,
 	ATTR_METADATA = 64, /* name: entry, lower case (RFC 5464) */
 	ATTR_FILTER = 65,   /* account; name: filter (RFC 5466) */
 	ATTR_URL_KEY = 66,  /* keys of URLAUTH (RFC 4467) */
 	ATTR_IMPORT = 67,   /* account; name: an import; value: how far it came */
+	ATTR_MOVED = 68,    /* account; they have come (moving.h) */
 	/*
 	 * No attribute: an edit of it gives the mailbox these special uses, value: enum
 	 * special_use in two bytes, big-endian. ERR_CONFLICT: another one has it. The name is

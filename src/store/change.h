@@ -148,7 +148,24 @@ void uid_part(struct store_op *o, const struct view *v, const struct numset *uid
  * `left` is used up (reap.c). */
 enum err sweep_chunks(struct change *c, uint32_t mailbox, uint32_t from, size_t *left);
 
-/* Copies messages to the end of `to`, pairing UIDs (change_copy.c). */
+/* Messages on their way from a view to the end of a mailbox (change_copy.c). */
+struct copying {
+	const struct keywords *keywords; /* of the view */
+	bool is_same;			 /* source and target are one mailbox */
+	struct box *to;
+	uint64_t without; /* bits of the flags word that they lose */
+	/* What holds the body there; may give it another id. */
+	enum err (*body)(struct copying *, struct view_info *);
+	void *arg;
+	/* its own: keywords of the source in numbers of the target, as they are met */
+	uint32_t number[STORE_KEYWORDS]; /* 1 + the target's; 0: not asked for yet */
+	uint64_t last_from, last_to;
+	bool has_last;
+};
+enum err copying_run(struct copying *t, const struct view *v, const struct numset *uids,
+		     struct numset *ret_source, struct numset *ret_target);
+enum err remove_messages(struct box *b, const struct view *v, const struct numset *uids);
+/* The same within an account, pairing UIDs; with `move` they go from there. */
 enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
 		       struct box *to, bool move, uint64_t without,
 		       struct numset *ret_source, struct numset *ret_target);

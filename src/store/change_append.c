@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "store/across.h"
 #include "store/attrs.h"
 #include "store/flags.h"
 #include "store/incoming.h"
@@ -27,6 +28,7 @@ struct append_op {
 	uint32_t replaces; /* a UID of o.mailbox; 0: none */
 	struct arena *arena;	/* of the mark; NULL: there is none */
 	struct attr_edit mark;
+	struct across *across; /* it is the second step of that; or NULL */
 	size_t n_waiting;  /* items with a piece under way, and one for the start */
 };
 
@@ -94,7 +96,12 @@ static enum err take_out(struct store_op *o, struct change *c, uint32_t uid)
 		rc = box_view(from, &v);
 	if (rc != ERR_OK)
 		return rc == ERR_NOENT ? ERR_CLOSED : rc;
-	bool is_there = view_seq(v, uid) != 0;
+	struct numset left = { 0 };
+	if (view_seq(v, uid))
+		numset_add(&left, uid);
+	moving_leave_out(c, from->number, &left);
+	bool is_there = left.n > 0;
+	numset_done(&left);
 	view_unref(v);
 	if (!is_there)
 		return ERR_CLOSED;
@@ -140,6 +147,8 @@ static enum err append_plan(struct store_op *o, struct change *c)
 	o->uidvalidity = b->h.uidvalidity;
 	if (x->replaces)
 		rc = take_out(o, c, x->replaces);
+	else if (x->across)
+		rc = across_mark(x->across, c);
 	size_t end = o->next ? o->next : x->n;
 	for (size_t i = o->from; i < end && rc == ERR_OK; i++) {
 		rc = keep(c, x->items[i].body);
@@ -244,9 +253,34 @@ struct op *messages_deliver(struct account *a, const struct span *paths, size_t 
 	return append_start(append_new(a, item, 1, to), paths, n_paths);
 }
 
-struct op *messages_replace(struct mailbox *m, uint32_t uid, struct span path,
-			    struct append_item *item, struct op_to to)
+static void across_idle(void *arg)
 {
+	across_start(arg);
+}
+
+static struct op *replace_across(struct mailbox *m, uint32_t uid, struct account *a,
+				 struct span path, struct append_item *item,
+				 struct op_to to)
+{
+	struct numset uids = { 0 };
+	numset_add(&uids, uid);
+	struct across *across = across_new(m, &uids, a, to);
+	numset_done(&uids);
+	struct append_op *x = append_new(a, item, 1, across_append_to(across));
+	struct op *op = across_op(across);
+	x->across = across;
+	if (take_paths(x, &path, 1) != ERR_OK)
+		x->o.path = SPAN_NONE; /* no mailbox has that name */
+	across_append(across, &x->o);
+	incoming_when_idle(x->items[0].body, across_idle, across);
+	return op;
+}
+
+struct op *messages_replace(struct mailbox *m, uint32_t uid, struct account *a,
+			    struct span path, struct append_item *item, struct op_to to)
+{
+	if (a != m->account)
+		return replace_across(m, uid, a, path, item, to);
 	struct append_op *x = append_new(m->account, item, 1, to);
 	x->o.mailbox = mailbox_ref(m);
 	x->replaces = uid;

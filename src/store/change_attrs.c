@@ -303,7 +303,7 @@ enum err change_attrs_drop(struct change *c, uint32_t mailbox)
 	return ERR_OK;
 }
 
-struct copying {
+struct attr_copying {
 	struct change *c;
 	uint32_t to;
 	enum err rc;
@@ -311,7 +311,7 @@ struct copying {
 
 static bool copy_row(void *arg, struct span key, struct span value)
 {
-	struct copying *x = arg;
+	struct attr_copying *x = arg;
 	struct attr_key k;
 	if (!attr_row_key_read(key, &k)) {
 		x->rc = ERR_CORRUPT;
@@ -325,7 +325,7 @@ static bool copy_row(void *arg, struct span key, struct span value)
 
 enum err change_attrs_copy(struct change *c, uint32_t from, uint32_t to)
 {
-	struct copying x = { .c = c, .to = to };
+	struct attr_copying x = { .c = c, .to = to };
 	struct key lo = key_of_mailbox(KEY_ATTR, from), hi = key_after(&lo);
 	enum err rc = txn_scan(c->t, key_span(&lo), key_span(&hi), copy_row, &x);
 	return rc == ERR_OK ? x.rc : rc;

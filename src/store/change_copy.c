@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "store/across.h"
 #include "store/stage.h"
 
 struct copy_op {
@@ -72,26 +73,16 @@ struct op *messages_expunge(struct mailbox *m, const struct numset *uids, struct
 
 /* ---- COPY and MOVE ---- */
 
-/* Keywords of the source in numbers of the target, as they are met. */
-struct translation {
-	struct box *from, *to;
-	uint32_t number[STORE_KEYWORDS]; /* 1 + the target's; 0: not asked for yet */
-	uint64_t without;
-	uint64_t last_from, last_to;
-	bool has_last;
-};
-
-static enum err keyword_to(struct translation *t, uint32_t k, uint32_t *ret)
+static enum err keyword_to(struct copying *t, uint32_t k, uint32_t *ret)
 {
-	if (t->from == t->to) {
+	if (t->is_same) {
 		*ret = k;
 		return ERR_OK;
 	}
-	if (k >= t->from->keywords->n)
+	if (k >= t->keywords->n)
 		return ERR_CORRUPT;
 	if (!t->number[k]) {
-		enum err rc = box_keyword(t->to, t->from->keywords->at[k], true,
-					  &t->number[k]);
+		enum err rc = box_keyword(t->to, t->keywords->at[k], true, &t->number[k]);
 		if (rc != ERR_OK)
 			return rc;
 		t->number[k]++;
@@ -101,7 +92,7 @@ static enum err keyword_to(struct translation *t, uint32_t k, uint32_t *ret)
 }
 
 /* Adds keyword k of the source to the message. */
-static enum err add_keyword(struct translation *t, uint32_t k, struct new_message *m,
+static enum err add_keyword(struct copying *t, uint32_t k, struct new_message *m,
 			    uint32_t *overflow)
 {
 	uint32_t to;
@@ -115,7 +106,7 @@ static enum err add_keyword(struct translation *t, uint32_t k, struct new_messag
 	return ERR_OK;
 }
 
-static enum err translate(struct translation *t, const struct chunk *c, uint32_t slot,
+static enum err translate(struct copying *t, const struct chunk *c, uint32_t slot,
 			  uint64_t flags, struct new_message *m, uint32_t *overflow)
 {
 	enum err rc = ERR_OK;
@@ -138,7 +129,14 @@ static enum err translate(struct translation *t, const struct chunk *c, uint32_t
 	return rc;
 }
 
-static enum err copy_chunk(struct translation *t, const struct chunk *c,
+/* One more row holds it. */
+static enum err share_body(struct copying *t, struct view_info *info)
+{
+	change_body(t->to->c, info->body, 1);
+	return ERR_OK;
+}
+
+static enum err copy_chunk(struct copying *t, const struct chunk *c,
 			   const uint64_t slots[4], struct numset *ret_source,
 			   struct numset *ret_target)
 {
@@ -146,26 +144,37 @@ static enum err copy_chunk(struct translation *t, const struct chunk *c,
 	uint32_t overflow[STORE_KEYWORDS];
 	for (uint32_t s = mask_next(slots, 0); s < CHUNK_UIDS;
 	     s = mask_next(slots, s + 1)) {
-		const struct view_info *info = chunk_info(c, s);
-		struct new_message m = { .info = *info };
+		struct new_message m = { .info = *chunk_info(c, s) };
 		/* RFC 8514 section 2: the date it came into this mailbox */
 		m.info.save_date = change->op->now_s;
 		uint32_t uid;
 		uint64_t flags = c->at[mask_rank(c->mask, s)].flags & ~t->without;
 		enum err rc = translate(t, c, s, flags, &m, overflow);
 		if (rc == ERR_OK)
+			rc = t->body(t, &m.info);
+		if (rc == ERR_OK)
 			rc = box_add(t->to, &m, &uid);
 		if (rc != ERR_OK)
 			return rc;
-		change_body(change, info->body, 1);
 		numset_add(ret_source, c->index * CHUNK_UIDS + s);
 		numset_add(ret_target, uid);
 	}
 	return ERR_OK;
 }
 
-static enum err remove_messages(struct box *b, const struct view *v,
-				const struct numset *uids)
+enum err copying_run(struct copying *t, const struct view *v, const struct numset *uids,
+		     struct numset *ret_source, struct numset *ret_target)
+{
+	struct uid_walk walk = uid_walk(v, uids);
+	const struct chunk *c;
+	uint64_t slots[4];
+	enum err rc = ERR_OK;
+	while (rc == ERR_OK && uid_walk_next(&walk, &c, slots))
+		rc = copy_chunk(t, c, slots, ret_source, ret_target);
+	return rc;
+}
+
+enum err remove_messages(struct box *b, const struct view *v, const struct numset *uids)
 {
 	struct uid_walk walk = uid_walk(v, uids);
 	const struct chunk *c;
@@ -181,19 +190,39 @@ static enum err remove_messages(struct box *b, const struct view *v,
 	return rc;
 }
 
+static enum err copy_these(struct box *from, const struct view *v,
+			   const struct numset *uids, struct box *to, bool move,
+			   uint64_t without, struct numset *ret_source,
+			   struct numset *ret_target)
+{
+	struct copying t = { .keywords = from->keywords,
+			     .is_same = from == to,
+			     .to = to,
+			     .without = without,
+			     .body = share_body };
+	enum err rc = copying_run(&t, v, uids, ret_source, ret_target);
+	if (rc == ERR_OK && move)
+		rc = remove_messages(from, v, uids);
+	return rc;
+}
+
 enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
 		       struct box *to, bool move, uint64_t without,
 		       struct numset *ret_source, struct numset *ret_target)
 {
-	struct translation t = { .from = from, .to = to, .without = without };
-	struct uid_walk walk = uid_walk(v, uids);
-	const struct chunk *c;
-	uint64_t slots[4];
-	enum err rc = ERR_OK;
-	while (rc == ERR_OK && uid_walk_next(&walk, &c, slots))
-		rc = copy_chunk(&t, c, slots, ret_source, ret_target);
-	if (rc == ERR_OK && move)
-		rc = remove_messages(from, v, uids);
+	struct numset left = { 0 };
+	enum err rc;
+	if (!move || !moving_has_claims(from->c, from->number))
+		return copy_these(from, v, uids, to, move, without, ret_source,
+				  ret_target);
+	/* those on their way to another account are as good as gone */
+	if (uids)
+		numset_copy(&left, uids);
+	else
+		numset_add_range(&left, 1, UINT32_MAX);
+	moving_leave_out(from->c, from->number, &left);
+	rc = copy_these(from, v, &left, to, move, without, ret_source, ret_target);
+	numset_done(&left);
 	return rc;
 }
 
@@ -240,4 +269,17 @@ struct op *messages_copy_as(struct mailbox *m, const struct numset *uids,
 	if (op_path(to_path, false, &x->o.path) != ERR_OK)
 		return op_fail(&x->o, ERR_NOENT);
 	return op_start(&x->o);
+}
+
+struct op *messages_copy_to(struct mailbox *m, const struct numset *uids,
+			    struct account *target, struct span to_path, bool move,
+			    uint64_t locked, struct op_to to)
+{
+	if (target == m->account)
+		return messages_copy_as(m, uids, to_path, move, locked, to);
+	struct across *x = across_new(m, uids, target, to);
+	struct span path = SPAN_NONE; /* no mailbox has that name */
+	op_path(to_path, false, &path);
+	across_copy(x, path, move, flag_names_kept(locked));
+	return across_start(x);
 }

@@ -380,6 +380,11 @@ enum err engine_snapshot(struct engine *e, const char *dir, struct buf *ret_why)
 	return rc;
 }
 
+uint64_t engine_boot(const struct engine *e)
+{
+	return e->ids.boot;
+}
+
 uint64_t engine_recounted(const struct engine *e)
 {
 	return e->recounted;

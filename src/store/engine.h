@@ -76,8 +76,9 @@ struct engine_config {
 	uint32_t segment_bytes;
 	unsigned tick_ms, pass_ms;
 	uint32_t commit_chunks; /* tests: what one commit changes; 0: STORE_COMMIT_CHUNKS */
-	/* Tests: a named point was come to, of the collector (rocks_collect.c), or "part":
-	 * what a plan wrote that is to run again (engine.c). NULL is fine. */
+	/* Tests: a named point was come to, of the collector (rocks_collect.c), of a move
+	 * between accounts ("move ...", across.c), or "part": what a plan wrote that is to run
+	 * again (engine.c). NULL is fine. */
 	void (*at)(void *arg, const char *point);
 	void *at_arg;
 };
@@ -149,6 +150,8 @@ enum err txn_bodies(struct txn *t, bool (*body)(void *arg, struct body_id id), v
 enum err engine_torn(struct engine *e,
 		     bool (*body)(void *arg, struct account_id a, struct body_id id), void *arg);
 
+/* A random number of this opening. */
+uint64_t engine_boot(const struct engine *e);
 /* How many counts ENGINE_REPAIR had to correct. */
 uint64_t engine_recounted(const struct engine *e);
 
@@ -178,8 +181,8 @@ enum err engine_list(struct engine *e, struct span after, size_t max,
  */
 enum err engine_snapshot(struct engine *e, const char *dir, struct buf *ret_why);
 
-/* For `check` and tests: blocking; runs the plan now on the calling thread,
- * read-only. */
+/* Blocking; runs the plan now on the calling thread, read-only, over the rows of one
+ * moment, durable or not. */
 enum err engine_read_now(struct engine *e, struct account_id a,
 			 enum err (*plan)(void *arg, struct txn *), void *arg);
 

@@ -16,6 +16,9 @@
 #define STORE_IDLE_ACCOUNTS  4096   /* kept in memory after their last session */
 #define STORE_KEPT_MAILBOXES 1024   /* whose views stay in memory after their last session */
 #define STORE_KEPT_BYTES     (128 << 20) /* of memory for them */
+#define STORE_ACROSS_PART    256    /* messages of a MOVE to another account that are one commit */
+#define STORE_ACROSS_COPY    10000  /* the most that one COPY takes to another account */
+#define STORE_ACROSS_TURN    (8 << 20) /* bytes copied before others have a turn */
 #define STORE_REAP_BODIES    64	    /* unheld bodies that wait before a sweep starts */
 #define STORE_REAP_STEP	     4096   /* bodies or messages of one sweep's commit */
 #define STORE_COMMIT_CHUNKS  256    /* of 256 messages: what one commit changes */

@@ -1,7 +1,7 @@
 /* The store: opening and closing, and opening an account by its name. */
 #include <stdlib.h>
 
-#include "store/change.h"
+#include "store/moving.h"
 
 enum err store_open(const struct engine_config *c, struct store **ret,
 		    struct buf *ret_why)
@@ -13,6 +13,8 @@ enum err store_open(const struct engine_config *c, struct store **ret,
 	struct store *s = xcalloc(1, sizeof *s);
 	s->engine = e;
 	s->workers = c->workers;
+	s->at = c->at;
+	s->at_arg = c->at_arg;
 	s->flags = c->flags;
 	for (unsigned r = 0; r < QUOTA_RESOURCES; r++)
 		s->quota[r] = QUOTA_NONE;
@@ -50,6 +52,13 @@ bool store_background(struct store *s, int by)
 		pthread_cond_broadcast(&s->quiet);
 	pthread_mutex_unlock(&s->lock);
 	return is_taken;
+}
+
+void store_background_more(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->n_background++;
+	pthread_mutex_unlock(&s->lock);
 }
 
 void store_wait_quiet(struct store *s)
@@ -93,7 +102,8 @@ static enum err open_plan(struct store_op *o, struct change *c)
 {
 	struct open_op *x = (struct open_op *)(void *)o;
 	uint32_t number;
-	enum err rc = c->is_new ? names_create(c, SPAN("INBOX"), 0, &number) : ERR_OK;
+	enum err rc = c->is_new ? names_create(c, SPAN("INBOX"), 0, &number)
+				: moving_recover(c);
 	tree_unref(x->names);
 	x->names = tree_ref(c->names);
 	attr_set_unref(x->attrs);
@@ -111,9 +121,12 @@ static void open_ready(struct store_op *o)
 	struct open_op *x = (struct open_op *)(void *)o;
 	struct account *a = o->account;
 	pthread_mutex_lock(&a->lock);
-	if (!a->is_ready) {
-		a->names = tree_ref(x->names);
-		a->attrs = attr_set_ref(x->attrs);
+	bool is_first = !a->is_ready;
+	if (is_first) {
+		if (!a->names)
+			a->names = tree_ref(x->names);
+		if (!a->attrs)
+			a->attrs = attr_set_ref(x->attrs);
 		a->modseq = o->modseq;
 		a->drops = o->drops;
 		a->used = o->used;
@@ -122,6 +135,8 @@ static void open_ready(struct store_op *o)
 	}
 	pthread_mutex_unlock(&a->lock);
 	account_reap(a); /* what a crash or the last session left */
+	if (is_first)
+		moving_clean(a, &x->attrs->attrs);
 }
 
 static void open_free(struct store_op *o)

@@ -196,6 +196,14 @@ struct op *messages_copy(struct mailbox *m, const struct numset *uids, struct sp
 /* The same; the copies are without the flags that are `locked` (as in struct flag_names). */
 struct op *messages_copy_as(struct mailbox *m, const struct numset *uids, struct span to_path,
 			    bool move, uint64_t locked, struct op_to to);
+/*
+ * The same to a mailbox of any account; within one it is messages_copy_as(). Between two the
+ * bytes are copied. COPY is all or nothing, of STORE_ACROSS_COPY messages at most: ERR_LIMIT.
+ * MOVE takes each message as a whole; after a crash it is in the one account or the other,
+ * never in neither and never in both (moving.h). ERR_QUOTA is the target's.
+ */
+struct op *messages_copy_to(struct mailbox *m, const struct numset *uids, struct account *target,
+			    struct span to_path, bool move, uint64_t locked, struct op_to to);
 uint32_t op_uidvalidity(struct op *op);
 const struct numset *op_source_uids(struct op *op);
 const struct numset *op_target_uids(struct op *op);
@@ -249,11 +257,11 @@ struct op *messages_deliver(struct account *a, const struct span *paths, size_t 
 			    struct append_item *item, struct op_to to);
 
 /*
- * REPLACE (RFC 8508): `item` is appended there and the message of `m` goes, in one commit.
- * ERR_CLOSED: it is gone already, or `m` is. ERR_UNSUPPORTED: the mailboxes are of two
- * accounts. As messages_append() in all else.
+ * REPLACE (RFC 8508): `item` is appended in account `a` and the message of `m` goes, in one
+ * commit; to another account as MOVE (messages_copy_to). ERR_CLOSED: it is gone already, or
+ * `m` is. As messages_append() in all else.
  */
-struct op *messages_replace(struct mailbox *m, uint32_t uid, struct span path,
+struct op *messages_replace(struct mailbox *m, uint32_t uid, struct account *a, struct span path,
 			    struct append_item *item, struct op_to to);
 
 /* ---- reading ---- */

@@ -52,7 +52,7 @@ static enum err replace(struct mailbox *m, uint32_t uid, const char *to, size_t 
 {
 	struct append_item item = item_of(bytes);
 	struct done d = { 0 };
-	messages_replace(m, uid, span_str(to), &item, done_to(&site.loop, &d));
+	messages_replace(m, uid, a, span_str(to), &item, done_to(&site.loop, &d));
 	enum err rc = done_wait(&site.loop, &d);
 	done_clear(&d);
 	return rc;

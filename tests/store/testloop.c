@@ -94,6 +94,7 @@ void site_open(struct site *s)
 				   .expunge_history = s->expunge_history,
 				   .commit_chunks = s->commit_chunks,
 				   .at = s->at,
+				   .at_arg = s->at_arg,
 				   .fatal = fatal };
 	if (store_open(&c, &s->store, &why) != ERR_OK)
 		fail_msg("%.*s", (int)why.n, buf_span(&why).p);

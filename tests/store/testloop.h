@@ -36,7 +36,8 @@ struct site {
 	unsigned flags;
 	uint32_t expunge_history; /* 0: the usual */
 	uint32_t commit_chunks;	  /* 0: the usual */
-	void (*at)(void *arg, const char *point);
+	void (*at)(void *arg, const char *point); /* engine.h */
+	void *at_arg;
 	char dir[64];
 	struct workers *workers;
 	struct store *store;
