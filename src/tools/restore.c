@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "tools/backup.h"
 #include "tools/pidfile.h"
+#include "tools/site.h"
 #include "tools/subcommand.h"
 
 static const char help[] =
@@ -40,6 +41,12 @@ static bool fail(struct restore *r, const char *sentence)
 {
 	buf_puts(&r->why, sentence);
 	return false;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
 }
 
 /* ---- configuration and users ---- */
@@ -171,6 +178,22 @@ static bool swap(struct restore *r, const char *part, const char *store)
 	return true;
 }
 
+/* By RocksDB's own lock: the store need not be that of the site's own server. */
+static bool is_in_use(struct restore *r, const char *store)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(arena_printf(r->arena, "%s/index/LOCK", store), O_RDWR | O_CLOEXEC);
+	bool is_locked = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 &&
+			 lock.l_type != F_UNLCK;
+	if (fd >= 0)
+		close(fd);
+	if (is_locked)
+		buf_printf(&r->why,
+			   "Another process has the store %s open. Stop it first.",
+			   store);
+	return is_locked;
+}
+
 static bool restore_store(struct restore *r)
 {
 	const char *store = r->config->store_directory;
@@ -184,7 +207,7 @@ static bool restore_store(struct restore *r)
 		return false;
 	}
 	/* until the last step nothing but this folder is touched */
-	if (!dir_remove(part, &r->why) || !copy_store(r, part) ||
+	if (is_in_use(r, store) || !dir_remove(part, &r->why) || !copy_store(r, part) ||
 	    !raise_all(r, part, has_old ? store : NULL))
 		return false;
 	if (has_old ? !swap(r, part, store) : rename(part, store) != 0)
@@ -205,20 +228,19 @@ static bool restore_all(struct restore *r)
 	pidfile_say_nobody(pidfile);
 	bool is_ok = restore_store(r) && take_users(r);
 	pidfile_drop(r->config->dir, pidfile);
+	if (is_ok && site_wants_tls(r->config) && access(r->config->tls_key, F_OK) != 0)
+		printf("No backup has keys of certificates: put them into %s and %s.\n",
+		       r->config->tls_certificate, r->config->tls_key);
 	if (is_ok)
-		printf(
-		    "Restored %s: %zu files, %llu bytes. Check it: mailstile check %s\n",
-		    r->dir, r->manifest.n, (unsigned long long)r->manifest.bytes, r->dir);
+		printf("Restored %zu files, %llu bytes, as at %s, to %s. Check it: "
+		       "mailstile "
+		       "check %s\n",
+		       r->manifest.n, (unsigned long long)r->manifest.bytes,
+		       base_name(r->from), r->config->store_directory, r->dir);
 	return is_ok;
 }
 
 /* ---- one user ---- */
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? slash + 1 : path;
-}
 
 static bool find_key(struct restore *r, const char *table, const char *place,
 		     const char **ret)

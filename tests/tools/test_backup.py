@@ -223,6 +223,14 @@ def test_a_site_comes_back(tmp_path):
         # nothing but its owner can read it: it has hashes of passwords
         assert all(p.stat().st_mode & 0o077 == 0 for p in to.rglob("*"))
         assert "already" in sentence(run("restore", to, site.dir, check=False))
+        # another site's configuration that names a store which is being used
+        (tmp_path / "two").mkdir()
+        text = (site.dir / "mailstile.yaml").read_text()
+        text, n = re.subn(r"(?m)^(\s*)directory: store$", rf"\1directory: {site.dir}/store", text)
+        assert n == 1
+        (tmp_path / "two" / "mailstile.yaml").write_text(text)
+        assert "Stop it first" in sentence(
+            run("restore", to, tmp_path / "two", "--replace", check=False))
         site.stop()
         assert "--replace" in sentence(run("restore", to, site.dir, check=False))
         run("restore", to, tmp_path / "fresh")
