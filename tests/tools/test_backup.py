@@ -467,7 +467,7 @@ def test_a_restore_that_is_killed_leaves_what_was_or_what_shall_be(tmp_path):
             is_all = i % 2
             site.stop()
             how = ["--replace"] if is_all else ["--user", "alice"]
-            ends.append(killed(started("restore", to, site.dir, *how), rnd.uniform(0.05, 0.6)))
+            ends.append(killed(started("restore", to, site.dir, *how), rnd.uniform(0.05, 1.5)))
             run("check", site.dir)
             site.start()
             now = shown(site.ports["imap"], "alice")
