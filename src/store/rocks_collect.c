@@ -404,7 +404,9 @@ static void turn_over(struct collector *c, bool has_failed);
 static void removal_run(struct task *t)
 {
 	struct collector *c = TASK_OWNER(t, struct collector, turn);
-	turn_over(c, remove_victim(c) != ERR_OK);
+	enum err rc = remove_victim(c);
+	/* a snapshot is being made: a later pass comes to it again */
+	turn_over(c, rc != ERR_OK && rc != ERR_BUSY);
 }
 
 /* On the commit thread. */

@@ -1,4 +1,6 @@
 /* Setting accounts back from another store, and snapshots of one (doc/backup.md). */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -344,6 +346,102 @@ static void a_snapshot_is_a_store_that_stays(void **state)
 	account_unref(a);
 }
 
+enum { SNAPSHOTS = 12 };
+
+static const char *take_snapshots(const struct site *s)
+{
+	for (int i = 0; i < SNAPSHOTS; i++) {
+		struct buf why = { 0 };
+		char dir[100];
+		snprintf(dir, sizeof dir, "%s/s%d", s->dir, i);
+		if (store_snapshot(s->store, dir, &why) != ERR_OK)
+			return "failed";
+		buf_done(&why);
+		usleep(20000);
+	}
+	return NULL;
+}
+
+/* A store with small segments, whose collector never rests. */
+static void open_busy(struct site *s, unsigned flags)
+{
+	struct buf why = { 0 };
+	const struct engine_config c = { .kind = "rocks",
+					 .dir = s->dir,
+					 .workers = workers_executor(s->workers),
+					 .flags = flags,
+					 .segment_bytes = 1 << 16,
+					 .tick_ms = 1,
+					 .pass_ms = 1 };
+	assert_int_equal(store_open(&c, &s->store, &why), ERR_OK);
+	buf_done(&why);
+}
+
+/* Segments come, are rewritten and go all the time. */
+static void churn(struct site *s, atomic_bool *is_over)
+{
+	struct account *a = site_account(s, "alice");
+	struct mailbox *m = do_open(s, a, "INBOX");
+	uint64_t state = 1;
+	char text[6000];
+	while (!atomic_load(is_over)) {
+		for (int i = 0; i < 8; i++) {
+			for (size_t k = 0; k < sizeof text; k++)
+				text[k] = (char)(33 + rnd(&state, 90));
+			uint32_t uid = do_append(s, a, "INBOX",
+						 span_of(text, sizeof text),
+						 rnd(&state, 4) ? FLAG_DELETED : 0, NULL);
+			assert_true(uid > 0);
+		}
+		struct numset gone = do_expunge(s, m);
+		numset_done(&gone);
+	}
+	mailbox_unref(m);
+	account_unref(a);
+}
+
+struct snapping {
+	struct site *s;
+	atomic_bool is_over;
+	const char *result;
+};
+
+static void *snap(void *arg)
+{
+	struct snapping *x = arg;
+	x->result = take_snapshots(x->s);
+	atomic_store(&x->is_over, true);
+	return NULL;
+}
+
+static void snapshots_beside_the_collector_are_whole(void **state)
+{
+	pthread_t thread;
+	struct snapping x = { .s = &now };
+	if (!site_is_lasting())
+		return;
+	site_close(&now);
+	open_busy(&now, 0);
+	account_unref(site_account(&now, "alice"));
+	assert_int_equal(pthread_create(&thread, NULL, snap, &x), 0);
+	churn(&now, &x.is_over);
+	pthread_join(thread, NULL);
+	assert_null(x.result);
+	char first[100];
+	snprintf(first, sizeof first, "%s/segments/00000001.seg", now.dir);
+	assert_int_equal(access(first, F_OK), -1); /* there was work for it */
+	for (int i = 0; i < SNAPSHOTS; i++) {
+		struct site copy = { .workers = now.workers };
+		uint64_t accounts, messages;
+		snprintf(copy.dir, sizeof copy.dir, "%.50s/s%d", now.dir, i);
+		open_busy(&copy, ENGINE_READ_ONLY);
+		assert_int_equal(
+		    store_check(copy.store, NULL, NULL, &accounts, &messages), ERR_OK);
+		assert_int_equal(accounts, 1);
+		store_close(copy.store);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	site_args(argc, argv);
@@ -356,6 +454,7 @@ int main(int argc, char **argv)
 		T(nothing_changes_when_it_fails),
 		T(every_mailbox_of_a_store_gets_new_numbers),
 		T(a_snapshot_is_a_store_that_stays),
+		T(snapshots_beside_the_collector_are_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
