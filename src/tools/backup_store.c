@@ -113,11 +113,19 @@ const char *snapshot_path(struct arena *a, const struct config *c)
 	return arena_printf(a, "%s/" STORE_SNAPSHOT, c->store_directory);
 }
 
+/* Root's is the store's owner's, who makes backups too. */
 static int take_lock(const struct config *c, struct buf *why)
 {
 	struct arena *a = arena_new(NULL);
+	struct stat st;
 	int lock = lock_take(arena_printf(a, "%s/backup.lock", c->store_directory),
 			     "Another backup of the same store is under way.", why);
+	if (lock >= 0 && geteuid() == 0 && stat(c->store_directory, &st) == 0 &&
+	    fchown(lock, st.st_uid, st.st_gid) != 0) {
+		file_fail(why, "give away", "the lock of the store");
+		close(lock);
+		lock = -1;
+	}
 	arena_free(a);
 	return lock;
 }

@@ -215,10 +215,20 @@ static bool restore_store(struct restore *r)
 	return dir_sync(arena_printf(r->arena, "%s/..", store), &r->why);
 }
 
+/* Files that root makes would be closed to the server. */
+static bool is_ours(struct restore *r)
+{
+	struct stat st;
+	if (geteuid() != 0 || stat(r->dir, &st) != 0 || st.st_uid == 0)
+		return true;
+	buf_printf(&r->why, "%s belongs to another user: run this as that user.", r->dir);
+	return false;
+}
+
 static bool restore_all(struct restore *r)
 {
 	int pidfile;
-	if (!load_config(r))
+	if (!is_ours(r) || !load_config(r))
 		return false;
 	/* so that no server starts meanwhile; one that runs has it */
 	if (pidfile_take(r->config->dir, &pidfile, &r->why) != ERR_OK) {

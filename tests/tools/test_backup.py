@@ -233,6 +233,11 @@ def test_a_site_comes_back(tmp_path):
             run("restore", to, tmp_path / "two", "--replace", check=False))
         site.stop()
         assert "--replace" in sentence(run("restore", to, site.dir, check=False))
+        if os.geteuid() == 0:
+            (tmp_path / "nobodys").mkdir()
+            os.chown(tmp_path / "nobodys", 65534, 65534)
+            assert "as that user" in sentence(
+                run("restore", to, tmp_path / "nobodys", check=False))
         run("restore", to, tmp_path / "fresh")
         assert (tmp_path / "fresh" / "users").read_bytes() == (site.dir / "users").read_bytes()
         with Served(site, tmp_path / "fresh") as s:
