@@ -5,12 +5,14 @@
  */
 #include "auth/mech.h"
 
+enum step { NAME, ASKED_NAME, PASSWORD };
+
 struct server {
 	struct span name;
-	enum { NAME, ASKED_NAME, PASSWORD } step;
+	enum step step;
 };
 
-static enum mech_rc ask(struct server *s, int step, struct span words,
+static enum mech_rc ask(struct server *s, enum step step, struct span words,
 			struct mech_step *ret)
 {
 	s->step = step;
