@@ -1,9 +1,8 @@
 """Clients that resynchronise for real: imapflow, interimap, neomutt and mbsync over CONDSTORE
 and QRESYNC (RFC 7162).
 
-Evolution and Thunderbird are not driven here: evolution-data-server needs a session bus, a
-registry and a keyring that unlocks itself, and no Debian package drives Thunderbird without
-its window.
+Evolution's engine is in test_camel.py. Thunderbird is not driven here: no Debian package
+drives it without its window.
 """
 
 import json
