@@ -256,10 +256,14 @@ def test_session_counters_are_of_what_was_said(site, alice):
 
 
 class Cutter:
-    """Stands between a client and the server and cuts both directions into pieces."""
+    """Stands between a client and the server and cuts both directions into pieces of `size`;
+    without one each burst once, the next one of its kind a byte later."""
 
-    def __init__(self, port, size):
-        self.port, self.size, self.bytes = port, size, 0
+    FIRST = 300                 # where a burst of a switch changes from one layer to the other
+
+    def __init__(self, port, size=None):
+        self.port, self.size = port, size
+        self.cuts = [{}, {}]    # of a direction: kind of burst (hundreds of bytes), where
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
@@ -271,33 +275,44 @@ class Cutter:
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", self.port))
-            for a, c in ((client, server), (server, client)):
+            for a, c, cuts in ((client, server, self.cuts[0]), (server, client, self.cuts[1])):
                 c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self.relay, args=(a, c), daemon=True).start()
+                threading.Thread(target=self.relay, args=(a, c, cuts), daemon=True).start()
 
-    def relay(self, a, c):
+    def pieces(self, data, cuts):
+        if self.size:
+            return [data[i:i + self.size] for i in range(0, len(data), self.size)]
+        of_kind = cuts.setdefault(len(data) // 100, [])
+        at = len(of_kind) % min(len(data), self.FIRST)
+        of_kind.append(at)
+        return [p for p in (data[:at], data[at:]) if p]
+
+    def relay(self, a, c, cuts):
         try:
             while data := a.recv(65536):
-                self.bytes += len(data)
-                for i in range(0, len(data), self.size):
-                    c.sendall(data[i:i + self.size])
+                for piece in self.pieces(data, cuts):
+                    c.sendall(piece)
+                    if not self.size:
+                        time.sleep(0.0005)
             c.shutdown(socket.SHUT_WR)
         except OSError:
             pass
+
+    def was_cut_everywhere(self, bursts):
+        """In each direction, at each byte of a kind that came at least so often."""
+        return all(any(len(where) >= bursts and set(where) >= set(range(min(kind * 100,
+                                                                            self.FIRST)))
+                       for kind, where in cuts.items() if kind)
+                   for cuts in self.cuts)
 
     def close(self):
         self.listener.close()
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 65536])
-def test_C3_our_client_ends_its_own_side_and_reads_to_the_end_of_ours(site, tmp_path, size):
-    """mailstile act --compress: one connection, one user after another, each compressed."""
-    users = [site.new_user() for _ in range(12)]
-    for u in users[::3]:
-        with site.session(u) as c:
-            c.append("INBOX", eml("plain"))
+def act(site, tmp_path, relay, users):
+    """`mailstile act --compress` over `relay`: one connection, one user after another, each
+    compressed, with AUTHENTICATE pipelined behind UNAUTHENTICATE."""
     (tmp_path / "users").write_text("".join(u + "\n" for u in users))
-    relay = Cutter(site.ports["imap"], size)
     done = subprocess.run(
         [binary(), "act", "--server", f"imap://127.0.0.1:{relay.listener.getsockname()[1]}",
          "--plaintext", "--compress", "--as", ADMIN, "--connections", "1",
@@ -307,10 +322,33 @@ def test_C3_our_client_ends_its_own_side_and_reads_to_the_end_of_ours(site, tmp_
         capture_output=True, text=True, timeout=120, env=environment(), cwd=tmp_path)
     relay.close()
     assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {o["user"] for o in lines} == set(users)
-    for o in lines:
-        assert o["mailboxes"][0]["messages"] == (o["user"] in users[::3]), o
     summary = json.loads((tmp_path / "summary").read_text())
     assert summary["connections"] == 1 and summary["reconnects"] == 0, summary
     assert summary["compressed"] == len(users), summary
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 65536])
+def test_C3_our_client_ends_its_own_side_and_reads_to_the_end_of_ours(site, tmp_path, size):
+    users = [site.new_user() for _ in range(12)]
+    for u in users[::3]:
+        with site.session(u) as c:
+            c.append("INBOX", eml("plain"))
+    lines = act(site, tmp_path, Cutter(site.ports["imap"], size), users)
+    assert {o["user"] for o in lines} == set(users)
+    for o in lines:
+        assert o["mailboxes"][0]["messages"] == (o["user"] in users[::3]), o
+
+
+def test_C3_our_client_is_cut_at_every_byte(site, tmp_path):
+    site.add_pool(400)
+    users = [site.new_user() for _ in range(400)]
+    with site.session(users[0]) as c:
+        c.append("INBOX", eml("plain"))
+    relay = Cutter(site.ports["imap"])
+    lines = act(site, tmp_path, relay, users)
+    assert len(lines) == len(users)
+    for o in lines:
+        assert o["mailboxes"][0]["messages"] == (o["user"] == users[0]), o
+    assert relay.was_cut_everywhere(len(users) - 10), \
+        [{k: len(c) for k, c in cuts.items()} for cuts in relay.cuts]
