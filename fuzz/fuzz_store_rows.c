@@ -5,6 +5,7 @@
 #include "fuzz_wire.h"
 #include "store/body_row.h"
 #include "store/chunk.h"
+#include "store/digest.h"
 #include "store/header.h"
 #include "store/record.h"
 
@@ -64,6 +65,29 @@ static void overflow(struct span row, struct arena *a)
 		MUST(overflow_has(o, o->at[i] >> 16, o->at[i] & 0xffff));
 	MUST(!overflow_differs(o, o, o->at[0] >> 16));
 	overflow_unref(o);
+}
+
+static void digest(struct span row)
+{
+	static const struct digest_news none;
+	struct buf again = { 0 };
+	struct digest d;
+
+	if (digest_read(row, &d) != ERR_OK)
+		return;
+	digest_write(&d, &none, &again);
+	MUST(same(row, buf_span(&again)));
+	for (uint32_t s = 0; s < CHUNK_UIDS; s++) {
+		struct summary to = { 0 };
+		struct span item;
+
+		MUST((digest_item(&d, s, &item) == DIGEST_UNKNOWN) == !mask_has(d.mask, s));
+		if (digest_item(&d, s, &item) != DIGEST_KEPT)
+			continue;
+		for (unsigned c = 0; c < DIGEST_COLUMNS; c++)
+			digest_take(c, item, &to);
+	}
+	buf_done(&again);
 }
 
 static void mailbox(struct span row, struct arena *a)
@@ -190,6 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case KEY_INFO: block(row); break;
 	case KEY_KEYWORDS: overflow(row, a); break;
 	case KEY_NAME: name(row); break;
+	case KEY_DIGEST: digest(row); break;
 	case 'B': body(row); break;
 	case 'S': segment(row); break;
 	default: keys(span_of(data, size), a); break;

@@ -28,10 +28,10 @@ static void all_done(void *arg)
 void ahead_begin(struct ahead *a, struct arena *arena, struct cmd *cmd, int step,
 		 enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 					 const struct want **),
-		 void *arg, struct account *account)
+		 void *arg, struct selected *sel)
 {
 	*a = (struct ahead){
-		.cmd = cmd, .step = step, .fill = fill, .arg = arg, .account = account
+		.cmd = cmd, .step = step, .fill = fill, .arg = arg, .sel = sel
 	};
 	arena_defer(arena, all_done, a);
 }
@@ -56,10 +56,16 @@ static void ask(struct ahead_batch *b, const struct want *want)
 	struct ahead *a = b->ahead;
 	struct op_to to = { a->cmd->conn->home->home, batch_came, b };
 	struct body_id ids[AHEAD_BATCH];
+	uint32_t uids[AHEAD_BATCH];
+	struct want located = *want;
 
-	for (size_t i = 0; i < b->n; i++)
+	for (size_t i = 0; i < b->n; i++) {
 		ids[i] = b->at[i].msg.info->body;
-	b->op = messages_gather(a->account, ids, b->n, want, to);
+		uids[i] = b->at[i].msg.uid;
+	}
+	located.mailbox = mailbox_number_of(a->sel->mailbox);
+	located.uids = uids;
+	b->op = messages_gather(a->sel->place.account, ids, b->n, &located, to);
 }
 
 /* One more batch, behind all. False: others first. */

@@ -7,6 +7,7 @@
 #define SERVER_AHEAD_H
 
 #include "server/command.h"
+#include "server/selected.h"
 
 enum {
 	AHEAD_BATCH = 256, /* messages asked for at once */
@@ -42,7 +43,7 @@ struct ahead {
 	enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 				const struct want **want);
 	void *arg;		   /* fill's own */
-	struct account *account;   /* whose messages they are; borrowed */
+	struct selected *sel;	   /* whose messages they are; borrowed */
 	struct ahead_batch *first; /* in hand */
 	size_t at;		   /* the message in hand */
 	struct ahead_batch *awaited;
@@ -53,7 +54,17 @@ struct ahead {
 void ahead_begin(struct ahead *a, struct arena *arena, struct cmd *cmd, int step,
 		 enum ahead_fill (*fill)(struct ahead *, struct ahead_batch *,
 					 const struct want **),
-		 void *arg, struct account *account);
+		 void *arg, struct selected *sel);
+/*
+ * Whether the message of `uid` is for another batch: the batch is full, or has enough and
+ * the store keeps that one elsewhere (digests of 256 UIDs).
+ */
+static inline bool ahead_is_full(const struct ahead_batch *b, uint32_t uid)
+{
+	return b->n == AHEAD_BATCH ||
+	       (b->n >= AHEAD_BATCH / 2 &&
+		uid / AHEAD_BATCH != b->at[b->n - 1].msg.uid / AHEAD_BATCH);
+}
 /*
  * After a->at has come to the end of the batch in hand, or at the start. CMD_DONE:
  * a->first is the next batch, with at least one message, or NULL when there are

@@ -290,8 +290,7 @@ static enum verdict begin(struct cmd *cmd)
 	cmd->goal = numset_count(&st->uids);
 	st->it = numset_iter(&st->uids);
 	fetch_want(st);
-	ahead_begin(&st->ahead, cmd->arena, cmd, FETCH_NEXT, fetch_fill, cmd,
-		    sel->place.account);
+	ahead_begin(&st->ahead, cmd->arena, cmd, FETCH_NEXT, fetch_fill, cmd, sel);
 	if (st->args.sets_seen && !sel->read_only && place_may(&sel->place, RIGHT_S))
 		return mark_seen(cmd);
 	return go_on(cmd);

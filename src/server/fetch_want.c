@@ -102,6 +102,10 @@ enum ahead_fill fetch_fill(struct ahead *ahead, struct ahead_batch *b,
 
 		if (!numset_next(&st->it, &uid))
 			return AHEAD_OVER;
+		if (ahead_is_full(b, uid)) {
+			st->it = before;
+			return AHEAD_MORE;
+		}
 		if (!find(cmd, uid, m))
 			continue;
 		if (has_bytes && m->msg.info->bytes > FETCH_SMALL) {

@@ -16,9 +16,14 @@ static enum ahead_fill fill(struct ahead *ahead, struct ahead_batch *b,
 	*want = h->want.what ? &h->want : NULL;
 	while (b->n < AHEAD_BATCH) {
 		struct ahead_message *m = &b->at[b->n];
+		struct numset_iter before = h->it;
 
 		if (!numset_next(&h->it, &uid))
 			return AHEAD_OVER;
+		if (ahead_is_full(b, uid)) {
+			h->it = before;
+			return AHEAD_MORE;
+		}
 		b->n += selected_message(h->sel, uid, &m->seq, &m->msg);
 	}
 	return AHEAD_MORE;
@@ -126,7 +131,7 @@ enum verdict search_hits_begin(struct search_hits *h, struct cmd *cmd)
 		h->want.what = WANT_SUMMARY | (h->n_names ? WANT_HEADER : 0);
 	h->want.names = h->names;
 	h->want.n_names = h->n_names;
-	ahead_begin(&h->ahead, cmd->arena, cmd, h->step + NEXT, fill, h, h->sel->place.account);
+	ahead_begin(&h->ahead, cmd->arena, cmd, h->step + NEXT, fill, h, h->sel);
 	return go_on(h);
 }
 

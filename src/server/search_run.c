@@ -132,6 +132,11 @@ static enum ahead_fill fill(struct ahead *ahead, struct ahead_batch *b,
 		if (b->n + 64 > AHEAD_BATCH)
 			return AHEAD_MORE;
 		n = view_walk(sel->view, r->seq, m, 64);
+		for (size_t i = 0; b->n > 0 && i < n; i++)
+			if (ahead_is_full(b, m[i].uid))
+				n = i;
+		if (n == 0)
+			return AHEAD_MORE;
 		for (size_t i = 0; i < n; i++) {
 			struct subject s = { .seq = r->seq + (uint32_t)i, .msg = m[i] };
 			enum answer a;
@@ -331,8 +336,7 @@ static enum verdict begin(struct search_run *r)
 	if (!r->arena)
 		cmd->goal = view_count(r->sel->view);
 	set_want(r);
-	ahead_begin(&r->ahead, arena, cmd, r->step + NEXT, fill, r,
-		    r->sel->place.account);
+	ahead_begin(&r->ahead, arena, cmd, r->step + NEXT, fill, r, r->sel);
 	return go_on(r);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "store/change.h"
+#include "store/digest.h"
 
 enum err mailbox_header_get(struct txn *t, uint32_t number, struct mailbox_header *ret,
 			    struct keywords **ret_keywords)
@@ -148,10 +149,15 @@ static void write_chunk_rows(const struct box *b, const struct chunk_edit *e,
 	struct txn *t = b->c->t;
 	struct key k = key_in_mailbox(KEY_CHUNK, b->number, e->index);
 	uint8_t row[CHUNK_ROW_MAX], block_row[BLOCK_ROW_MAX];
-	if (c)
+	if (c) {
 		txn_put(t, key_span(&k), chunk_write(c, row));
-	else
+	} else {
 		txn_delete(t, key_span(&k));
+		for (unsigned i = 0; i < DIGEST_COLUMNS; i++) {
+			k = key_digest(b->number, i, e->index);
+			txn_delete(t, key_span(&k));
+		}
+	}
 	for (uint32_t i = 0; i < CHUNK_BLOCKS; i++) {
 		if (!(e->block_changed >> i & 1))
 			continue;

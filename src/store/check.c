@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/digest.h"
+
 void check_say(struct check *c, const char *fmt, ...)
 {
 	char text[400];
@@ -149,7 +151,7 @@ static enum err check_strays(struct check *c)
 {
 	static const enum key_kind kinds[] = { KEY_MAILBOX, KEY_CHUNK, KEY_INFO,
 					       KEY_KEYWORDS, KEY_VANISHED,
-					       KEY_ATTR_NOW, KEY_ATTR };
+					       KEY_ATTR_NOW, KEY_ATTR, KEY_DIGEST };
 	struct strays s = { .c = c };
 	enum err rc = check_scan(c, KEY_DOOMED, 0, doomed_row, &s);
 	if (s.n_doomed != c->h.doomed)
@@ -165,7 +167,7 @@ static enum err check_strays(struct check *c)
 			add_number(&s, c->names->at[i]->mailbox);
 	if (s.n > 0)
 		qsort(s.number, s.n, sizeof *s.number, by_number);
-	for (unsigned i = 0; i < 7 && rc == ERR_OK; i++) {
+	for (unsigned i = 0; i < 8 && rc == ERR_OK; i++) {
 		s.last = 0;
 		rc = check_scan(c, kinds[i], 0, stray_row, &s);
 	}
@@ -184,6 +186,33 @@ static bool attr_row(void *arg, struct span key, struct span value)
 	else if (modseq > c->h.modseq)
 		check_say(c, "an attribute of mailbox %u is newer than the account",
 			  k.mailbox);
+	return true;
+}
+
+static bool has_row(struct txn *t, struct key k)
+{
+	struct span row;
+	return txn_get(t, key_span(&k), &row) == ERR_OK;
+}
+
+/* It can be read, and there are messages that it speaks of. */
+bool check_digest(struct txn *t, struct span key, struct span value)
+{
+	uint32_t mailbox, chunk;
+	unsigned column;
+	struct digest d;
+	return key_read_digest(key, &mailbox, &column, &chunk) &&
+	       column < DIGEST_COLUMNS && digest_read(value, &d) == ERR_OK &&
+	       (has_row(t, key_in_mailbox(KEY_CHUNK, mailbox, chunk)) ||
+		has_row(t, key_of_mailbox(KEY_DOOMED, mailbox)));
+}
+
+static bool digest_row(void *arg, struct span key, struct span value)
+{
+	struct check *c = arg;
+	if (!check_digest(c->t, key, value))
+		check_say(c, "a digest of mailbox %u is damaged or of no messages",
+			  number_of(key));
 	return true;
 }
 
@@ -223,6 +252,8 @@ static enum err check_rows(struct check *c)
 		rc = check_scan(c, KEY_ATTR_NOW, 0, attr_row, c);
 	if (rc == ERR_OK)
 		rc = check_scan(c, KEY_ATTR, 0, attr_row, c);
+	if (rc == ERR_OK)
+		rc = check_scan(c, KEY_DIGEST, 0, digest_row, c);
 	if (rc == ERR_OK)
 		rc = check_bodies(c);
 	return rc;

@@ -38,6 +38,8 @@ enum err check_scan(struct check *c, enum key_kind kind, uint32_t mailbox,
 		    void *arg);
 void check_hold(struct check *c, struct body_id body, uint64_t bytes);
 
+/* A digest's row: it can be read, and there are messages that it speaks of. */
+bool check_digest(struct txn *t, struct span key, struct span value);
 /* One mailbox with a name (check_mailbox.c). */
 enum err check_mailbox(struct check *c, const struct name *n);
 /* What a deleted one still holds; or one whose rows from chunk `from` on do not show. */

@@ -91,9 +91,7 @@ static enum err open_pieces(const struct gather_op *x, struct span blob,
 	return rc;
 }
 
-/* Copies what is wanted of a summary that was opened on bytes that will go. */
-static void copy_pieces(struct gather_op *x, struct gather_item *it,
-			const struct summary *s)
+void gather_copy(struct gather_op *x, struct gather_item *it, const struct summary *s)
 {
 	struct gathered_message *m = &x->got.at[it->at];
 	struct buf *to = &x->got.bytes;
@@ -159,8 +157,11 @@ static void take_row(struct gather_op *x, struct gather_item *it, struct span ro
 	struct summary s;
 
 	it->is_missing = open_pieces(x, row, &s) != ERR_OK;
-	if (!it->is_missing)
-		copy_pieces(x, it, &s);
+	if (it->is_missing)
+		return;
+	gather_copy(x, it, &s);
+	if (it->run)
+		gather_digest_note(x, it, &s);
 }
 
 static void row_came(void *arg, size_t i, struct span row)
@@ -173,8 +174,7 @@ static void row_came(void *arg, size_t i, struct span row)
 		take_row(x, it, row);
 }
 
-/* What the sieve has decided is not read. */
-static bool is_decided(const struct gather_op *x, const struct gather_item *it)
+bool gather_is_decided(const struct gather_op *x, const struct gather_item *it)
 {
 	const struct gathered_message *m = &x->got.at[it->at];
 
@@ -188,17 +188,22 @@ static enum err rows_read(void *arg, struct txn *t)
 	struct key *key = arena_array(a, x->n, sizeof *key);
 	struct span *span = arena_array(a, x->n, sizeof *span);
 	size_t n = 0;
+	enum err rc;
 
+	if (x->uids)
+		gather_digests(x, t);
 	x->asked = arena_array(a, x->n, sizeof *x->asked);
 	for (size_t i = 0; i < x->n; i++) {
-		if (is_decided(x, &x->items[i]))
+		if (x->items[i].is_told || gather_is_decided(x, &x->items[i]))
 			continue;
 		x->asked[n] = i;
 		key[n] = key_body(KEY_SUMMARY, x->items[i].body);
 		span[n] = key_span(&key[n]);
 		n++;
 	}
-	return n ? txn_get_many(t, span, n, row_came, x) : ERR_OK;
+	rc = n ? txn_get_many(t, span, n, row_came, x) : ERR_OK;
+	gather_digests_end(x);
+	return rc;
 }
 
 /* ---- summaries that are not there ---- */
@@ -238,7 +243,7 @@ static bool make_missing(struct gather_op *x)
 		    summary_make(e, x->o.account->id, it->body, &it->made) != ERR_OK)
 			continue;
 		if (open_pieces(x, buf_span(&it->made), &s) == ERR_OK)
-			copy_pieces(x, it, &s);
+			gather_copy(x, it, &s);
 		is_any = true;
 	}
 	return is_any;
@@ -338,6 +343,7 @@ static void gather_free(struct store_op *o)
 		buf_done(&x->items[i].words);
 	}
 	free(x->items);
+	free(x->uids);
 	text_sieve_free((struct text_sieve *)x->want.sieve);
 	for (size_t i = 0; i < x->want.n_names; i++)
 		free((char *)x->want.names[i].p);
@@ -370,7 +376,12 @@ struct op *messages_gather(struct account *a, const struct body_id *ids, size_t 
 	x->o.plan = put_back_plan;
 	x->o.free_more = gather_free;
 	want_copy(&x->want, want);
+	x->want.uids = NULL;
 	x->n = x->got.n = n;
+	if (want->mailbox && n > 0) {
+		x->uids = xcalloc(n, sizeof *x->uids);
+		memcpy(x->uids, want->uids, n * sizeof *x->uids);
+	}
 	x->items = xcalloc(n, sizeof *x->items);
 	x->got.at = xcalloc(n, sizeof *x->got.at);
 	for (size_t i = 0; i < n; i++) {

@@ -57,6 +57,14 @@ struct key key_body(enum key_kind kind, struct body_id body)
 	return k;
 }
 
+struct key key_digest(uint32_t mailbox, unsigned column, uint32_t chunk)
+{
+	struct key k = key_of_mailbox(KEY_DIGEST, mailbox);
+	put_uint(&k, column, 1);
+	put_uint(&k, chunk, 4);
+	return k;
+}
+
 struct key key_drop(uint64_t modseq, struct body_id body)
 {
 	struct key k = key_begin(KEY_DROP);
@@ -98,6 +106,16 @@ bool key_index(struct span key, uint32_t *ret_index)
 	struct reader r = reader_of(span_sub(key, 5, 4));
 	*ret_index = (uint32_t)read_uint(&r, 4);
 	return true;
+}
+
+bool key_read_digest(struct span key, uint32_t *ret_mailbox, unsigned *ret_column,
+		     uint32_t *ret_chunk)
+{
+	struct reader r = reader_of(span_sub(key, 1, key.n));
+	*ret_mailbox = (uint32_t)read_uint(&r, 4);
+	*ret_column = (unsigned)read_uint(&r, 1);
+	*ret_chunk = (uint32_t)read_uint(&r, 4);
+	return reader_ok(&r);
 }
 
 bool key_read_name(struct span key, uint32_t *ret_parent, struct span *ret_name)

@@ -15,6 +15,7 @@ enum key_kind {
 	KEY_CHUNK = 'c',    /* mailbox, uid / 256: flags and modseqs */
 	KEY_DROP = 'd',	    /* modseq, body: no row holds it, a view may still */
 	KEY_SUMMARY = 'e',  /* body: its summary (mail/summary.h) */
+	KEY_DIGEST = 'g',   /* mailbox, column, uid / 256: pieces of summaries (digest.h) */
 	KEY_MAILBOX = 'h',  /* mailbox: its header */
 	KEY_INFO = 'i',	    /* mailbox, uid / 32: what never changes */
 	KEY_KEYWORDS = 'k', /* mailbox, uid / 256: keywords beyond the flags word */
@@ -45,6 +46,7 @@ struct key key_of_mailbox(enum key_kind kind, uint32_t mailbox);
 struct key key_in_mailbox(enum key_kind kind, uint32_t mailbox, uint32_t index);
 struct key key_vanished(uint32_t mailbox, uint64_t modseq);
 struct key key_body(enum key_kind kind, struct body_id body);
+struct key key_digest(uint32_t mailbox, unsigned column, uint32_t chunk);
 struct key key_drop(uint64_t modseq, struct body_id body);
 struct span key_name(struct arena *a, uint32_t parent, struct span name);
 /* The first key behind all that start with this one. */
@@ -54,6 +56,8 @@ struct key key_kind_end(enum key_kind kind);
 
 /* The index (chunk, block) of a key made by key_in_mailbox; false: not well formed. */
 bool key_index(struct span key, uint32_t *ret_index);
+bool key_read_digest(struct span key, uint32_t *ret_mailbox, unsigned *ret_column,
+		     uint32_t *ret_chunk);
 bool key_read_name(struct span key, uint32_t *ret_parent, struct span *ret_name);
 bool key_read_drop(struct span key, uint64_t *ret_modseq, struct body_id *ret_body);
 bool key_read_vanished(struct span key, uint64_t *ret_modseq);

@@ -132,6 +132,11 @@ void mailbox_unref(struct mailbox *m)
 		mailbox_free(m);
 }
 
+uint32_t mailbox_number_of(const struct mailbox *m)
+{
+	return m->number;
+}
+
 struct view *mailbox_view_now(struct mailbox *m)
 {
 	pthread_mutex_lock(&m->account->lock);

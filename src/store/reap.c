@@ -128,9 +128,9 @@ static enum err sweep_mailbox(struct reap *r)
 			       &r->box.number);
 	if (rc != ERR_OK || r->box.number == 0)
 		return rc;
-	static const enum key_kind kinds[] = { KEY_VANISHED, KEY_ATTR };
+	static const enum key_kind kinds[] = { KEY_VANISHED, KEY_ATTR, KEY_DIGEST };
 	rc = sweep_kinds(r, 0);
-	for (unsigned i = 0; i < 2 && rc == ERR_OK && r->left > 0; i++) {
+	for (unsigned i = 0; i < 3 && rc == ERR_OK && r->left > 0; i++) {
 		lo = key_of_mailbox(kinds[i], r->box.number);
 		hi = key_after(&lo);
 		rc = txn_scan(c->t, key_span(&lo), key_span(&hi), delete_row, r);

@@ -341,6 +341,16 @@ static bool words_row(void *arg, struct span key, struct span value)
 	return true;
 }
 
+static bool digest_row(void *arg, struct span key, struct span value)
+{
+	struct repair *r = arg;
+	if (check_digest(r->change->t, key, value))
+		return true;
+	txn_delete(r->change->t, key);
+	mended(r, "a damaged digest is removed; it is made anew when it is wanted");
+	return true;
+}
+
 static enum err scan(struct repair *r, enum key_kind kind,
 		     bool (*row)(void *, struct span, struct span))
 {
@@ -421,6 +431,8 @@ static enum err repair_plan(struct store_op *o, struct change *c)
 		rc = txn_bodies(c->t, kept_body, &r);
 	if (rc == ERR_OK)
 		rc = scan(&r, KEY_WORDS, words_row);
+	if (rc == ERR_OK)
+		rc = scan(&r, KEY_DIGEST, digest_row);
 	if (rc == ERR_OK)
 		repair_header(&r);
 	free(r.at);

@@ -2,8 +2,8 @@
  * The rocks engine's inside: one RocksDB under DIR/index for all rows, segment
  * files under DIR/segments for bodies.
  *
- * Column families and their keys (format 1; A: 16 bytes account, B: 16 bytes body):
- *	default  "format" -> "1";  "store" -> 16 bytes id of the store
+ * Column families and their keys (format 2; A: 16 bytes account, B: 16 bytes body):
+ *	default  "format" -> "2";  "store" -> 16 bytes id of the store
  *	         'f' A B -> empty: not known yet that this body was synced
  *	         't' A B -> empty: torn by a power cut, the account still holds it
  *	idx      A key -> row of the mailbox layer

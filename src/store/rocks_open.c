@@ -38,8 +38,9 @@ enum {
 };
 
 static const char *const cf_names[N_CF] = { "default", "idx", "body", "name", "seg" };
-static const char format_row[] = "format", format_value[] = "1", store_row[] = "store",
-		  probe_row[] = "probe";
+/* Format 2 is format 1 with digests: it becomes one when it is opened for writing. */
+static const char format_row[] = "format", format_value[] = "2", format_before[] = "1",
+		  store_row[] = "store", probe_row[] = "probe";
 
 /* A large mailbox's summaries fit in the most: 50,000 take about 70 MiB. */
 static size_t cache_bytes(void)
@@ -228,9 +229,13 @@ static enum err check_format(struct opening *o)
 	struct buf value = { 0 }, id = { 0 };
 	enum err rc = rocks_get(o->r, CF_DEFAULT, span_str(format_row), &value);
 	struct span v = buf_span(&value);
+	bool is_before = span_eq(v, span_str(format_before));
+	if (rc == ERR_OK && is_before && !o->is_read_only)
+		rc = rocks_put_synced(o->r, CF_DEFAULT, span_str(format_row),
+				      span_str(format_value));
 	if (rc == ERR_NOENT) {
 		rc = write_format(o);
-	} else if (rc == ERR_OK && !span_eq(v, span_str(format_value))) {
+	} else if (rc == ERR_OK && !is_before && !span_eq(v, span_str(format_value))) {
 		buf_printf(
 		    o->why,
 		    "the store %s has format %.*s and this version knows format %s; "

@@ -126,6 +126,7 @@ struct mailbox *op_mailbox(struct op *op);
 struct mailbox *mailbox_open_now(struct account *a, struct span path);
 struct mailbox *mailbox_ref(struct mailbox *m);
 void mailbox_unref(struct mailbox *m);
+uint32_t mailbox_number_of(const struct mailbox *m); /* in its account */
 /* The newest durable view; one reference becomes the caller's (view_unref). */
 struct view *mailbox_view_now(struct mailbox *m);
 /* As in struct name: it stays the same when the mailbox is renamed. */
@@ -293,12 +294,17 @@ struct want {
 	/* Asked of each body's index first, unless bodies have none: only messages that it
 	 * leaves undecided are read. NULL: no sieve. */
 	const struct text_sieve *sieve;
+	/* Where the messages are, if all are in one mailbox: its number and their UIDs, as
+	 * many as ids. Pieces of summaries then come from digests (digest.h). 0: not told. */
+	uint32_t mailbox;
+	const uint32_t *uids;
 };
 struct gathered_message {
 	bool has_sieved;	 /* the sieve was asked: */
 	enum text_answer sieved; /* what it said */
 	uint64_t may;		 /* which of its terms may be there */
-	/* False: unreadable. What is not wanted of a summary is empty in it. */
+	/* False: unreadable. What is not wanted of a summary is empty in it; the size is
+	 * there with WANT_PARTS. */
 	bool has_summary;
 	/* With want.names: summary.header is what header_filter() gives. False: the summary
 	 * has not all of these fields; read the header from the message. */

@@ -134,11 +134,30 @@ static void a_newer_format_is_refused_in_words(void **state)
 {
 	struct rig *r = rig(state);
 	assert_int_equal(
-	    rocks_put_synced(rocks(r), CF_DEFAULT, SPAN("format"), SPAN("2")), ERR_OK);
+	    rocks_put_synced(rocks(r), CF_DEFAULT, SPAN("format"), SPAN("3")), ERR_OK);
 	rig_close(r);
-	assert_int_equal(open_fails(r, 0, "has format 2"), ERR_UNSUPPORTED);
-	assert_int_equal(open_fails(r, ENGINE_READ_ONLY, "has format 2"),
+	assert_int_equal(open_fails(r, 0, "has format 3"), ERR_UNSUPPORTED);
+	assert_int_equal(open_fails(r, ENGINE_READ_ONLY, "has format 3"),
 			 ERR_UNSUPPORTED);
+}
+
+/* Format 2 has one more kind of rows, which is a cache. */
+static void an_older_format_is_read_and_becomes_the_newer_when_it_is_written(void **state)
+{
+	struct rig *r = rig(state);
+	struct buf why = { 0 }, format = { 0 };
+	struct rig reader = *r;
+	put_row(r, account_of(1), "a", "1");
+	assert_int_equal(
+	    rocks_put_synced(rocks(r), CF_DEFAULT, SPAN("format"), SPAN("1")), ERR_OK);
+	assert_int_equal(rig_try_open(r, ENGINE_READ_ONLY, &reader.engine, &why), ERR_OK);
+	engine_close(reader.engine);
+	rig_close(r);
+	rig_open(r);
+	assert_int_equal(rocks_get(rocks(r), CF_DEFAULT, SPAN("format"), &format), ERR_OK);
+	assert_true(span_eq(buf_span(&format), SPAN("2")));
+	buf_done(&format);
+	assert_int_equal(engine_read_now(r->engine, account_of(1), want_a1, NULL), ERR_OK);
 }
 
 static void a_part_of_a_newer_version_is_refused_in_words(void **state)
@@ -286,6 +305,7 @@ int main(void)
 		T(a_check_reads_beside_a_running_server),
 		T(there_is_no_read_only_store_in_an_empty_directory),
 		T(a_newer_format_is_refused_in_words),
+		T(an_older_format_is_read_and_becomes_the_newer_when_it_is_written),
 		T(a_part_of_a_newer_version_is_refused_in_words),
 		T(an_unknown_kind_is_refused),
 		T(a_segments_counter_tells_what_is_still_held),
