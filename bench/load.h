@@ -41,7 +41,8 @@ struct conn {
 	SSL *ssl;
 	char *buf; /* received, live from off */
 	size_t off, n, cap;
-	uint64_t received;
+	uint64_t received; /* without TLS and COMPRESS */
+	struct packed *packed; /* after conn_compress() */
 	char caps[4096]; /* the last capability list seen */
 };
 
@@ -68,6 +69,8 @@ void conn_ask_capability(struct conn *c);
 /* "AUTHENTICATE PLAIN ...": the administrator as that user. */
 void auth_command(size_t user, char *to, size_t n);
 void conn_login(struct conn *c, size_t user);
+/* COMPRESS DEFLATE (RFC 4978); conn_logout() ends it. */
+void conn_compress(struct conn *c);
 void conn_logout(struct conn *c); /* and closes */
 /* The TLS session that this thread resumes next. */
 SSL_SESSION *conn_session(void);
@@ -129,6 +132,7 @@ void run_bare(void);
 void run_append(void); /* load_append.c */
 void run_fill(void);   /* load_big.c */
 void run_big(void);
+void run_resync(void); /* load_resync.c */
 void run_grow(void); /* load_grow.c */
 void run_idle(void); /* load_idle.c */
 

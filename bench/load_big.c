@@ -43,6 +43,7 @@ static const struct operation {
 	{ "fetch_fields", "FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT FROM DATE)]",
 	  NULL },
 	{ "fetch_body", "FETCH 1:* BODY.PEEK[]", NULL },
+	{ "fetch_body_deflate", "FETCH 1:* BODY.PEEK[]", NULL },
 	{ "search_subject", "SEARCH SUBJECT needle", NULL },
 	{ "search_unseen", "SEARCH UNSEEN", NULL },
 	{ "sort_date", "UID SORT (REVERSE DATE) UTF-8 ALL", NULL },
@@ -93,6 +94,8 @@ static void begin(struct conn *c, const struct operation *o)
 {
 	conn_open(c, true);
 	conn_login(c, opt.owner);
+	if (is_operation(o, "fetch_body_deflate"))
+		conn_compress(c);
 	if (!is_operation(o, "select"))
 		conn_command(c, "SELECT %s", opt.mailbox);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum { READ = 65536, ROOM = 262144, HELD = 1 << 20, COMMAND = 4096 };
 
@@ -47,6 +48,80 @@ void conn_set_session(SSL_SESSION *s)
 	session = s;
 }
 
+/* ---- COMPRESS ---- */
+
+struct packed {
+	z_stream in, out;
+	unsigned char raw[READ];
+};
+
+void conn_compress(struct conn *c)
+{
+	struct packed *p = calloc(1, sizeof *p);
+
+	conn_command(c, "COMPRESS DEFLATE");
+	if (!p || inflateInit2(&p->in, -15) != Z_OK ||
+	    deflateInit2(&p->out, 1, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		die("zlib");
+	c->packed = p;
+}
+
+static void packed_done(struct conn *c)
+{
+	if (!c->packed)
+		return;
+	inflateEnd(&c->packed->in);
+	deflateEnd(&c->packed->out);
+	free(c->packed);
+	c->packed = NULL;
+}
+
+static long raw_read(struct conn *c, void *to, int n)
+{
+	return c->ssl ? SSL_read(c->ssl, to, n) : recv(c->fd, to, (size_t)n, 0);
+}
+
+static long packed_read(struct conn *c, char *to, int n)
+{
+	struct packed *p = c->packed;
+	long came;
+
+	p->in.next_out = (unsigned char *)to;
+	p->in.avail_out = (unsigned)n;
+	for (;;) {
+		int rc = inflate(&p->in, Z_SYNC_FLUSH);
+
+		if (p->in.avail_out < (unsigned)n)
+			return n - (long)p->in.avail_out;
+		if (rc != Z_OK && rc != Z_BUF_ERROR)
+			die("what was received cannot be inflated");
+		came = raw_read(c, p->raw, sizeof p->raw);
+		if (came <= 0)
+			return came;
+		p->in.next_in = p->raw;
+		p->in.avail_in = (unsigned)came;
+	}
+}
+
+static void raw_put(struct conn *c, const char *p, size_t n);
+
+static void packed_put(struct conn *c, const char *p, size_t n)
+{
+	z_stream *z = &c->packed->out;
+	unsigned char to[4096];
+
+	z->next_in = (unsigned char *)(uintptr_t)p;
+	z->avail_in = (unsigned)n;
+	do {
+		z->next_out = to;
+		z->avail_out = sizeof to;
+		deflate(z, Z_SYNC_FLUSH);
+		raw_put(c, (const char *)to, sizeof to - z->avail_out);
+	} while (z->avail_out == 0);
+}
+
+/* ---- bytes ---- */
+
 static void receive(struct conn *c)
 {
 	long n;
@@ -64,8 +139,8 @@ static void receive(struct conn *c)
 	}
 	if (opt.quickack)
 		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){ 1 }, sizeof(int));
-	n = c->ssl ? SSL_read(c->ssl, c->buf + c->off + c->n, READ)
-		   : recv(c->fd, c->buf + c->off + c->n, READ, 0);
+	n = c->packed ? packed_read(c, c->buf + c->off + c->n, READ)
+		      : raw_read(c, c->buf + c->off + c->n, READ);
 	if (n <= 0)
 		die("the server closed; its last bytes: %.*s",
 		    (int)(c->n < 200 ? c->n : 200),
@@ -80,7 +155,7 @@ static void drop(struct conn *c, size_t n)
 	c->off = c->n ? c->off + n : 0;
 }
 
-void conn_put(struct conn *c, const char *p, size_t n)
+static void raw_put(struct conn *c, const char *p, size_t n)
 {
 	while (n) {
 		size_t some = n < (1 << 30) ? n : 1 << 30;
@@ -92,6 +167,14 @@ void conn_put(struct conn *c, const char *p, size_t n)
 		p += w;
 		n -= (size_t)w;
 	}
+}
+
+void conn_put(struct conn *c, const char *p, size_t n)
+{
+	if (c->packed)
+		packed_put(c, p, n);
+	else
+		raw_put(c, p, n);
 }
 
 void conn_line(struct conn *c, char *to, size_t n)
@@ -269,6 +352,7 @@ void conn_close(struct conn *c)
 		SSL_free(c->ssl);
 		c->ssl = NULL;
 	}
+	packed_done(c);
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	close(c->fd);
 	c->off = c->n = 0;

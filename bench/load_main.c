@@ -45,6 +45,8 @@ static const struct measurement {
 	{ "fill", "a new mailbox -b with -N messages of 1.5 to 7.5 KB (-s: of so many)",
 	  run_fill },
 	{ "big", "one operation (-x) on all messages of mailbox -b, -N times", run_big },
+	{ "resync", "SELECT of mailbox -b with QRESYNC after 100 changes, -N times",
+	  run_resync },
 	{ "grow", "-N STOREs of one message and APPENDs to mailbox -b, by turns",
 	  run_grow },
 	{ "idle", "memory of -c connections in IDLE", run_idle },

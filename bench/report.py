@@ -15,6 +15,7 @@ METRIC = {
     'idle': ('kib_each', 'KiB a connection', False),
     'big': ('ms', 'ms', False),
     'search': ('ms', 'ms', False),
+    'sync': ('ms', 'ms', False),
 }
 
 TITLES = {
@@ -24,6 +25,7 @@ TITLES = {
     'idle': 'Memory of a connection in IDLE',
     'big': 'A mailbox of 50,000 messages',
     'search': 'SORT, THREAD and SEARCH BODY in 50,000 messages',
+    'sync': 'QRESYNC and COMPRESS in 50,000 messages',
     'growth': 'Growth',
 }
 
@@ -33,12 +35,16 @@ BIG_GOALS = {'select': 3, 'fetch_flags': 3, 'fetch_envelope': 3,
 SEARCH_GOALS = {'sort_date': 3, 'sort_subject': 3, 'thread': 3, 'search_body_none': 20,
                 'search_body_few': 20}
 
+SYNC_GOALS = {'resync': 5, 'fetch_body_deflate': 1.5}
+
 COMMANDS = {
     'select': '`SELECT`', 'fetch_flags': '`UID FETCH 1:* (FLAGS)`',
     'fetch_envelope': '`FETCH 1:* (UID FLAGS ENVELOPE)`',
     'fetch_bodystructure': '`FETCH 1:* (UID BODYSTRUCTURE)`',
     'fetch_fields': '`FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT FROM DATE)]`',
     'fetch_body': '`FETCH 1:* BODY.PEEK[]`',
+    'resync': '`SELECT` with QRESYNC after 100 changes',
+    'fetch_body_deflate': '`FETCH 1:* BODY.PEEK[]` under COMPRESS',
     'search_subject': '`SEARCH SUBJECT needle`', 'search_unseen': '`SEARCH UNSEEN`',
     'sort_date': '`UID SORT (REVERSE DATE) UTF-8 ALL`',
     'sort_subject': '`SORT (SUBJECT FROM) UTF-8 ALL`',
@@ -192,7 +198,8 @@ def growth_goals(s):
 
 GOALS = {'switch': switch_goals, 'bare': bare_goals, 'append': append_goals,
          'idle': idle_goals, 'big': big_goals,
-         'search': lambda s: big_goals(s, SEARCH_GOALS), 'growth': growth_goals}
+         'search': lambda s: big_goals(s, SEARCH_GOALS),
+         'sync': lambda s: big_goals(s, SYNC_GOALS), 'growth': growth_goals}
 
 
 # ---- sections ----
@@ -236,7 +243,7 @@ def big_section(section, goals=BIG_GOALS):
                 ms = median(section, f'{operation} {heat}', s, 'ms')
                 rate = median(section, f'{operation} {heat}', s, 'mb_per_s')
                 line.append(show_number(ms) + (f' ({show_number(rate)} MB/s)'
-                                               if rate and operation == 'fetch_body' else ''))
+                                               if rate and operation.startswith('fetch_body') else ''))
         ours = median(section, f'{operation} warm', UNDER_TEST, 'ms')
         for s in series:
             theirs = median(section, f'{operation} warm', s, 'ms')
@@ -319,6 +326,8 @@ def compose(figures, output, plots):
             text, svg = big_section(s)
         elif name == 'search':
             text, svg = big_section(s, SEARCH_GOALS)
+        elif name == 'sync':
+            text, svg = big_section(s, SYNC_GOALS)
         elif name == 'growth':
             text, svg = growth_section(s)
         else:

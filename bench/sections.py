@@ -181,6 +181,20 @@ class Search(Big):
     operations = SEARCHES
 
 
+class Sync(Big):
+    """QRESYNC and COMPRESS in that mailbox."""
+    name = 'sync'
+
+    def cells(self):
+        for row, command in (('resync warm', ['-N', '20', 'resync']),
+                             ('fetch_body_deflate warm', ['big'])):
+            for series, peer in (('Mailstile', 'mailstile'), ('Dovecot', 'dovecot'),
+                                 ('Cyrus', 'cyrus')):
+                yield Cell(row, series,
+                           lambda peer=peer, row=row, command=command: self.load(
+                               peer, *self.arguments(row.split()[0]), *command), [peer])
+
+
 class Growth(Section):
     """One STORE and one APPEND in mailboxes of different sizes."""
     name = 'growth'
@@ -211,4 +225,4 @@ class Growth(Section):
                                '50' if self.quick else '300', 'grow'), [peer])
 
 
-SECTIONS = [Switch, Bare, Append, Idle, Big, Search, Growth]
+SECTIONS = [Switch, Bare, Append, Idle, Big, Search, Sync, Growth]
