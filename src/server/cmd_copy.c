@@ -92,8 +92,10 @@ static enum verdict run(struct cmd *cmd, bool move)
 	}
 	cmd->tells_progress = true;
 	cmd->state = to;
-	op = messages_copy_to(sel->mailbox, &uids, to->account, to->path, move,
-			      place_locked(to), cmd_to(cmd));
+	op = messages_copy_to(sel->mailbox, &uids,
+			      &(struct copy_target){ to->account, to->path,
+						     place_locked(to), to->user },
+			      move, cmd_to(cmd));
 	numset_done(&uids);
 	return cmd_wait(cmd, ANSWER, op);
 }

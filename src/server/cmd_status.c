@@ -46,9 +46,11 @@ void status_line(struct cmd *cmd, const struct name *name, const struct mailbox_
 struct op *status_ask(struct cmd *cmd, struct account *a, const uint32_t *mailboxes,
 		      size_t n, unsigned items)
 {
-	if (items & STATUS_DELETED_STORAGE)
-		return mailbox_status_deleted(a, mailboxes, n, cmd_to(cmd));
-	return mailbox_status(a, mailboxes, n, cmd_to(cmd));
+	bool is_own = a == cmd->session->account;
+	struct span user = is_own ? SPAN_NONE : auth_account(&cmd->session->who);
+
+	return mailbox_status_as(a, mailboxes, n, user, items & STATUS_DELETED_STORAGE,
+				 cmd_to(cmd));
 }
 
 static enum verdict answer(struct cmd *cmd)

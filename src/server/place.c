@@ -256,6 +256,7 @@ static enum split split(struct cmd *cmd, struct span name, struct place *ret)
 		ret->owner = span_sub(rest, 0, (size_t)end);
 		ret->path = canonical(cmd->arena,
 				      span_sub(rest, (size_t)end + 1, SIZE_MAX));
+		ret->user = auth_account(&cmd->session->who);
 		return SPLIT_FOUND;
 	}
 	return SPLIT_PERSONAL;
@@ -385,6 +386,7 @@ bool place_filter_flags(const struct place *p, struct flag_names *f)
 	bool had = f->system || f->n_keyword;
 
 	f->locked = place_locked(p);
+	f->user = p->user;
 	f->system &= ~f->locked;
 	if (f->locked & FLAG_ANSWERED)
 		f->n_keyword = 0;
@@ -393,10 +395,10 @@ bool place_filter_flags(const struct place *p, struct flag_names *f)
 
 struct mailbox *place_open_now(const struct place *p)
 {
-	return mailbox_open_now(p->account, p->path);
+	return mailbox_open_as_now(p->account, p->path, p->user);
 }
 
 struct op *place_open(const struct place *p, struct op_to to)
 {
-	return mailbox_open(p->account, p->path, to);
+	return mailbox_open_as(p->account, p->path, p->user, to);
 }

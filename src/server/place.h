@@ -26,6 +26,7 @@ struct place {
 	enum place_space space;
 	unsigned rights;   /* enum right; the owner has all */
 	uint32_t mailbox;  /* its number, if it is not personal and is there */
+	struct span user;  /* whose \Seen it is: empty of his own mailboxes (store.h) */
 	struct span owner; /* whose tree it is: the user's name; and his store name: */
 	struct span owner_account;
 };

@@ -1,5 +1,5 @@
 /* Accounts, open mailboxes and watches in memory: references, the idle list, eviction. */
-#include "store/account.h"
+#include "store/seen.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -275,6 +275,14 @@ void account_drop_head(struct account *a)
 		pthread_mutex_unlock(&a->lock);
 		view_unref(dropped);
 	} while (dropped);
+	/* only plans load and take it: whoever holds a handle waits for none of it */
+	pthread_mutex_lock(&a->lock);
+	for (struct mailbox *m = a->mailboxes; m; m = m->next)
+		for (struct mailbox *r = m->readers; r; r = r->next) {
+			seen_unref(r->seen_head);
+			r->seen_head = NULL;
+		}
+	pthread_mutex_unlock(&a->lock);
 	tree_unref(a->head_names);
 	a->head_names = NULL;
 	attr_set_unref(a->head_attrs);

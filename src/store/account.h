@@ -89,6 +89,8 @@ struct account {
 	uint64_t views_gone; /* superseded ones that ended: may unblock it */
 };
 
+struct seen;
+
 struct mailbox {
 	struct account *account; /* a reference */
 	uint32_t number;
@@ -105,6 +107,16 @@ struct mailbox {
 	size_t kept_bytes;
 	/* the head: plans only; NULL: not loaded, or gone */
 	struct view *head;
+
+	/* How a user sees it (seen.h): the account's lock */
+	struct mailbox *readers;
+	/* Of such a handle, whose other fields but refs, next, prev are not used: */
+	struct mailbox *of; /* the mailbox, a reference; NULL: it is one itself */
+	struct span user;   /* malloc'd */
+	struct seen *seen_head; /* plans only; NULL: not loaded */
+	struct seen *seen;	/* published; account's lock, and the last view made: */
+	struct view *own, *own_base;
+	struct seen *own_seen;
 };
 
 /* The account's entry, made if it is not in memory; one reference. */

@@ -6,6 +6,7 @@
  * The chain runs on the workers and outlives its caller. Each step holds the store open.
  */
 #include "store/across.h"
+#include "store/seen.h"
 #include "store/stage.h"
 
 #include <stdlib.h>
@@ -21,15 +22,19 @@ struct across {
 	struct store *store;
 	struct store_op *out;	/* the caller's op; NULL: it is finished */
 	struct mailbox *source; /* references */
+	struct mailbox *reader; /* who copies it, or NULL */
 	struct account *target;
 	struct span path; /* malloc'd */
 	bool is_move;
 	uint64_t without;
+	struct span user;  /* whose \Seen it is there; malloc'd */
+	struct numset seen; /* those that he has seen */
 	struct store_op *append; /* REPLACE; NULL: it has been started */
 	struct moving_id id;
 	struct numset left; /* not begun */
 	/* the part in hand */
 	struct view *view;
+	struct seen *as; /* as the reader sees them; NULL: as they are */
 	struct numset part;
 	struct taken *taken;
 	size_t n, at;
@@ -89,6 +94,10 @@ static void part_done(struct across *x)
 	x->part = (struct numset){ 0 };
 	view_unref(x->view);
 	x->view = NULL;
+	seen_unref(x->as);
+	x->as = NULL;
+	numset_done(&x->seen);
+	x->seen = (struct numset){ 0 };
 }
 
 /* The caller has his answer; what is left is nobody's wait. */
@@ -115,6 +124,8 @@ static void end(struct across *x, enum err rc)
 	part_done(x);
 	numset_done(&x->left);
 	free((void *)(uintptr_t)x->path.p);
+	free((void *)(uintptr_t)x->user.p);
+	mailbox_unref(x->reader);
 	mailbox_unref(x->source);
 	account_unref(x->target);
 	free(x);
@@ -257,6 +268,9 @@ static enum err put_plan(struct store_op *o, struct change *c)
 	struct numset part = { 0 };
 	struct copying t = { .keywords = x->view->keywords,
 			     .without = x->without,
+			     .as = x->as,
+			     .user = x->user,
+			     .seen = &x->seen,
 			     .body = keep_body,
 			     .arg = x };
 	enum err rc = change_box_named(c, x->path, &t.to);
@@ -264,9 +278,13 @@ static enum err put_plan(struct store_op *o, struct change *c)
 		return rc;
 	o->uidvalidity = t.to->h.uidvalidity;
 	commit_part(x, o, &part);
+	if (o->from == 0)
+		numset_copy(&x->seen, &(struct numset){ 0 });
 	rc = stage_join(c, t.to, o->next > 0);
 	if (rc == ERR_OK)
 		rc = copying_run(&t, x->view, &part, &o->source, &o->target);
+	if (rc == ERR_OK && !o->next)
+		rc = own_set_all(t.to, x->user, &x->seen);
 	if (rc == ERR_OK && x->is_move && !o->next)
 		rc = moving_mark(c, &x->id);
 	numset_done(&part);
@@ -426,6 +444,12 @@ static enum err pick_plan(struct store_op *o, struct change *c)
 		return rc == ERR_NOENT ? ERR_CLOSED : rc;
 	view_unref(x->view);
 	x->view = view_ref(b->base);
+	seen_unref(x->as);
+	x->as = NULL;
+	rc = x->reader ? reader_load(c, x->reader) : ERR_OK;
+	if (rc != ERR_OK)
+		return rc;
+	x->as = x->reader ? seen_ref(x->reader->seen_head) : NULL;
 	numset_copy(&left, &x->left);
 	if (x->is_move)
 		moving_leave_out(c, b->number, &left);
@@ -451,7 +475,8 @@ struct across *across_new(struct mailbox *m, const struct numset *uids,
 	struct across *x = xcalloc(1, sizeof *x);
 	x->store = s;
 	x->out = op_new(sizeof *x->out, s, target, to);
-	x->source = mailbox_ref(m);
+	x->source = mailbox_ref(mailbox_itself(m));
+	x->reader = m->of ? mailbox_ref(m) : NULL;
 	x->target = account_ref(target);
 	numset_copy(&x->left, uids);
 	return x;
@@ -462,8 +487,10 @@ struct op *across_op(struct across *x)
 	return &x->out->e.op;
 }
 
-void across_copy(struct across *x, struct span path, bool move, uint64_t without)
+void across_copy(struct across *x, struct span path, bool move, uint64_t without,
+		 struct span user)
 {
+	x->user = user;
 	x->path = path;
 	x->is_move = move;
 	x->without = without;

@@ -15,8 +15,9 @@ struct op *across_op(struct across *x);
 struct op_to across_append_to(struct across *x);
 void across_append(struct across *x, struct store_op *append);
 enum err across_mark(struct across *x, struct change *c);
-/* COPY and MOVE: the name there, whose memory it takes. */
-void across_copy(struct across *x, struct span path, bool move, uint64_t without);
+/* COPY and MOVE: the name there, and whose \Seen it is, whose memory it takes. */
+void across_copy(struct across *x, struct span path, bool move, uint64_t without,
+		 struct span user);
 /* The first step. On home; returns across_op(). */
 struct op *across_start(struct across *x);
 

@@ -30,6 +30,7 @@ enum attr_kind { /* stored: a number keeps its meaning */
 	ATTR_URL_KEY = 66,  /* keys of URLAUTH (RFC 4467) */
 	ATTR_IMPORT = 67,   /* account; name: an import; value: how far it came */
 	ATTR_MOVED = 68,    /* account; they have come (moving.h) */
+	ATTR_SEEN = 69,	    /* mailbox, user; name: a chunk; his own \Seen (seen.h) */
 	/*
 	 * No attribute: an edit of it gives the mailbox these special uses, value: enum
 	 * special_use in two bytes, big-endian. ERR_CONFLICT: another one has it. The name is

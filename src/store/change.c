@@ -1,4 +1,5 @@
 /* A change under way: its beginning, and its end as rows and a new head. Boxes: box.c. */
+#include "store/seen.h"
 #include "store/stage.h"
 
 #include <stdlib.h>
@@ -79,6 +80,7 @@ static void box_free(struct box *b)
 		chunk_unref(b->changed[i].chunk);
 	free(b->changed);
 	chunk_edit_free(b->edit);
+	owns_free(b);
 	numset_done(&b->vanished);
 	keywords_unref(b->keywords);
 	view_unref(b->base);
@@ -225,6 +227,7 @@ static enum err write_box(struct box *b)
 		c->h.doomed++;
 		return ERR_OK;
 	}
+	owns_write(b);
 	if (b->is_dirty) {
 		b->h.modseq = c->modseq;
 		rc = write_vanished(b);
@@ -261,9 +264,11 @@ static void install(struct change *c)
 {
 	struct store_op *o = c->op;
 	struct account *a = c->a;
-	for (struct box *b = c->boxes; b; b = b->next)
+	for (struct box *b = c->boxes; b; b = b->next) {
 		if (b->mailbox && b->is_dirty)
 			set_head(b, o);
+		owns_install(b, o);
+	}
 	a->h = c->h;
 	a->staged = c->staged;
 	a->has_head = true;

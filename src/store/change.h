@@ -26,6 +26,7 @@ struct box {
 	struct changed_chunk *changed;
 	size_t n_changed, cap_changed;
 	struct chunk_edit *edit; /* the one that is open */
+	struct own *owns;	 /* users' own \Seen that changes (seen.h) */
 };
 
 struct body_delta {
@@ -154,6 +155,11 @@ struct copying {
 	bool is_same;			 /* source and target are one mailbox */
 	struct box *to;
 	uint64_t without; /* bits of the flags word that they lose */
+	/* As whom they are seen in the view (seen.h; reader's head); NULL: as they are. And
+	 * whose \Seen it is there: then those with it go to `seen` instead. */
+	const struct seen *as;
+	struct span user;
+	struct numset *seen;
 	/* What holds the body there; may give it another id. */
 	enum err (*body)(struct copying *, struct view_info *);
 	void *arg;
@@ -166,9 +172,9 @@ enum err copying_run(struct copying *t, const struct view *v, const struct numse
 		     struct numset *ret_source, struct numset *ret_target);
 enum err remove_messages(struct box *b, const struct view *v, const struct numset *uids);
 /* The same within an account, pairing UIDs; with `move` they go from there. */
-enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
-		       struct box *to, bool move, uint64_t without,
-		       struct numset *ret_source, struct numset *ret_target);
+enum err copy_messages(struct copying *t, struct box *from, const struct view *v,
+		       const struct numset *uids, bool move, struct numset *ret_source,
+		       struct numset *ret_target);
 
 /* Reads all chunks of a mailbox (load.c), those before `end`. Takes over `keywords`. One
  * reference; not yet on the account's list. */

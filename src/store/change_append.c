@@ -9,6 +9,7 @@
 #include "store/attrs.h"
 #include "store/flags.h"
 #include "store/incoming.h"
+#include "store/seen.h"
 #include "store/stage.h"
 
 struct item {
@@ -29,6 +30,8 @@ struct append_op {
 	struct arena *arena;	/* of the mark; NULL: there is none */
 	struct attr_edit mark;
 	struct across *across; /* it is the second step of that; or NULL */
+	struct span user;   /* whose \Seen it is; malloc'd, none: the mailbox's */
+	struct numset seen; /* those that he has seen */
 	size_t n_waiting;  /* items with a piece under way, and one for the start */
 };
 
@@ -49,14 +52,18 @@ static int64_t date48(int64_t s)
 	return s > max ? max : s < -max ? -max : s;
 }
 
-static enum err add_item(struct store_op *o, struct change *c, struct box *b,
+static enum err add_item(struct append_op *x, struct change *c, struct box *b,
 			 const struct item *i, bool is_first)
 {
+	struct store_op *o = &x->o;
 	struct flag_bits bits;
 	uint32_t uid;
 	enum err rc = flags_resolve(&i->flags, b, true, txn_arena(c->t), &bits);
 	if (rc != ERR_OK)
 		return rc;
+	bool is_seen = x->user.n > 0 && bits.word & FLAG_SEEN;
+	if (is_seen)
+		bits.word &= ~(uint64_t)FLAG_SEEN;
 	struct new_message m = { .flags = bits.word,
 				 .overflow = bits.overflow,
 				 .n_overflow = bits.n_overflow };
@@ -68,6 +75,8 @@ static enum err add_item(struct store_op *o, struct change *c, struct box *b,
 	memcpy(m.info.email_id, m.info.body.b, sizeof m.info.email_id);
 	memcpy(m.info.thread_id, incoming_thread_id(i->body), sizeof m.info.thread_id);
 	rc = box_add(b, &m, &uid);
+	if (rc == ERR_OK && is_seen)
+		numset_add(&x->seen, uid);
 	if (rc == ERR_OK && is_first)
 		numset_add(&o->target, uid);
 	else if (rc == ERR_OK)
@@ -81,7 +90,7 @@ static enum err add_more(struct append_op *x, struct change *c, struct span path
 	struct box *b;
 	enum err rc = change_box_named(c, path, &b);
 	for (size_t i = 0; i < x->n && rc == ERR_OK; i++)
-		rc = add_item(&x->o, c, b, &x->items[i], false);
+		rc = add_item(x, c, b, &x->items[i], false);
 	return rc;
 }
 
@@ -145,6 +154,8 @@ static enum err append_plan(struct store_op *o, struct change *c)
 	if (rc != ERR_OK)
 		return rc;
 	o->uidvalidity = b->h.uidvalidity;
+	if (o->from == 0)
+		numset_copy(&x->seen, &(struct numset){ 0 });
 	if (x->replaces)
 		rc = take_out(o, c, x->replaces);
 	else if (x->across)
@@ -153,8 +164,10 @@ static enum err append_plan(struct store_op *o, struct change *c)
 	for (size_t i = o->from; i < end && rc == ERR_OK; i++) {
 		rc = keep(c, x->items[i].body);
 		if (rc == ERR_OK)
-			rc = add_item(o, c, b, &x->items[i], true);
+			rc = add_item(x, c, b, &x->items[i], true);
 	}
+	if (rc == ERR_OK && !o->next) /* a part must not show it (stage.h) */
+		rc = own_set_all(b, x->user, &x->seen);
 	for (size_t i = 0; i < x->n_more && rc == ERR_OK; i++)
 		rc = add_more(x, c, x->more[i]);
 	if (x->arena && rc == ERR_OK)
@@ -170,6 +183,8 @@ static void append_free(struct store_op *o)
 		flags_done(&x->items[i].flags);
 	}
 	free(x->items);
+	free((void *)(uintptr_t)x->user.p);
+	numset_done(&x->seen);
 	for (size_t i = 0; i < x->n_more; i++)
 		free((void *)(uintptr_t)x->more[i].p);
 	free(x->more);
@@ -205,6 +220,12 @@ static struct append_op *append_new(struct account *a, const struct append_item 
 	x->o.free_more = append_free;
 	x->n = n;
 	x->items = xcalloc(n, sizeof *x->items);
+	if (items[0].flags.user.n > 0) {
+		struct span user = items[0].flags.user;
+		char *p = xmalloc(user.n);
+		memcpy(p, user.p, user.n);
+		x->user = span_of(p, user.n);
+	}
 	for (size_t i = 0; i < n; i++) {
 		x->items[i] = (struct item){ .body = items[i].body,
 					     .internal_date = items[i].internal_date,
@@ -282,7 +303,7 @@ struct op *messages_replace(struct mailbox *m, uint32_t uid, struct account *a,
 	if (a != m->account)
 		return replace_across(m, uid, a, path, item, to);
 	struct append_op *x = append_new(m->account, item, 1, to);
-	x->o.mailbox = mailbox_ref(m);
+	x->o.mailbox = mailbox_ref(mailbox_itself(m));
 	x->replaces = uid;
 	return append_start(x, &path, 1);
 }

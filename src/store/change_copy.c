@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "store/across.h"
+#include "store/seen.h"
 #include "store/stage.h"
 
 struct copy_op {
@@ -14,18 +15,26 @@ struct copy_op {
 	struct numset uids;
 	bool has_uids, move;
 	uint64_t without; /* bits of the flags word */
+	struct mailbox *reader; /* who copies it; a reference, NULL: the owner */
+	struct span user;	/* whose \Seen it is there; malloc'd, none: the mailbox's */
+	struct numset seen;	/* those that he has seen */
 };
 
 static void copy_free(struct store_op *o)
 {
-	numset_done(&((struct copy_op *)(void *)o)->uids);
+	struct copy_op *x = (struct copy_op *)(void *)o;
+	numset_done(&x->uids);
+	numset_done(&x->seen);
+	mailbox_unref(x->reader);
+	free((void *)(uintptr_t)x->user.p);
 }
 
 static struct copy_op *copy_new(struct mailbox *m, const struct numset *uids,
 				struct op_to to)
 {
 	struct copy_op *x = op_new(sizeof *x, m->account->store, m->account, to);
-	x->o.mailbox = mailbox_ref(m);
+	x->o.mailbox = mailbox_ref(mailbox_itself(m));
+	x->reader = m->of ? mailbox_ref(m) : NULL;
 	x->o.free_more = copy_free;
 	x->has_uids = uids != NULL;
 	if (uids)
@@ -142,13 +151,21 @@ static enum err copy_chunk(struct copying *t, const struct chunk *c,
 {
 	struct change *change = t->to->c;
 	uint32_t overflow[STORE_KEYWORDS];
+	const struct seen_chunk *as = seen_find(t->as, c->index);
 	for (uint32_t s = mask_next(slots, 0); s < CHUNK_UIDS;
 	     s = mask_next(slots, s + 1)) {
 		struct new_message m = { .info = *chunk_info(c, s) };
 		/* RFC 8514 section 2: the date it came into this mailbox */
 		m.info.save_date = change->op->now_s;
 		uint32_t uid;
-		uint64_t flags = c->at[mask_rank(c->mask, s)].flags & ~t->without;
+		uint64_t flags = c->at[mask_rank(c->mask, s)].flags;
+		bool is_seen;
+		if (t->as)
+			flags = seen_flags(as, s, flags);
+		flags &= ~t->without;
+		is_seen = t->user.n > 0 && flags & FLAG_SEEN;
+		if (is_seen)
+			flags &= ~(uint64_t)FLAG_SEEN;
 		enum err rc = translate(t, c, s, flags, &m, overflow);
 		if (rc == ERR_OK)
 			rc = t->body(t, &m.info);
@@ -158,6 +175,8 @@ static enum err copy_chunk(struct copying *t, const struct chunk *c,
 			return rc;
 		numset_add(ret_source, c->index * CHUNK_UIDS + s);
 		numset_add(ret_target, uid);
+		if (is_seen)
+			numset_add(t->seen, uid);
 	}
 	return ERR_OK;
 }
@@ -190,38 +209,34 @@ enum err remove_messages(struct box *b, const struct view *v, const struct numse
 	return rc;
 }
 
-static enum err copy_these(struct box *from, const struct view *v,
-			   const struct numset *uids, struct box *to, bool move,
-			   uint64_t without, struct numset *ret_source,
-			   struct numset *ret_target)
+static enum err copy_these(struct copying *t, struct box *from, const struct view *v,
+			   const struct numset *uids, bool move,
+			   struct numset *ret_source, struct numset *ret_target)
 {
-	struct copying t = { .keywords = from->keywords,
-			     .is_same = from == to,
-			     .to = to,
-			     .without = without,
-			     .body = share_body };
-	enum err rc = copying_run(&t, v, uids, ret_source, ret_target);
+	t->keywords = from->keywords;
+	t->is_same = from == t->to;
+	t->body = share_body;
+	enum err rc = copying_run(t, v, uids, ret_source, ret_target);
 	if (rc == ERR_OK && move)
 		rc = remove_messages(from, v, uids);
 	return rc;
 }
 
-enum err copy_messages(struct box *from, const struct view *v, const struct numset *uids,
-		       struct box *to, bool move, uint64_t without,
-		       struct numset *ret_source, struct numset *ret_target)
+enum err copy_messages(struct copying *t, struct box *from, const struct view *v,
+		       const struct numset *uids, bool move, struct numset *ret_source,
+		       struct numset *ret_target)
 {
 	struct numset left = { 0 };
 	enum err rc;
 	if (!move || !moving_has_claims(from->c, from->number))
-		return copy_these(from, v, uids, to, move, without, ret_source,
-				  ret_target);
+		return copy_these(t, from, v, uids, move, ret_source, ret_target);
 	/* those on their way to another account are as good as gone */
 	if (uids)
 		numset_copy(&left, uids);
 	else
 		numset_add_range(&left, 1, UINT32_MAX);
 	moving_leave_out(from->c, from->number, &left);
-	rc = copy_these(from, v, &left, to, move, without, ret_source, ret_target);
+	rc = copy_these(t, from, v, &left, move, ret_source, ret_target);
 	numset_done(&left);
 	return rc;
 }
@@ -237,6 +252,8 @@ static enum err copy_plan(struct store_op *o, struct change *c)
 	if (rc != ERR_OK)
 		return rc;
 	o->uidvalidity = to->h.uidvalidity;
+	if (x->move || o->from == 0)
+		numset_copy(&x->seen, &(struct numset){ 0 });
 	/* what a part puts at the end of the same mailbox is not moved again */
 	if (x->move && from == to && o->from == 0)
 		numset_remove_range(&x->uids, from->h.uidnext, UINT32_MAX);
@@ -244,9 +261,18 @@ static enum err copy_plan(struct store_op *o, struct change *c)
 	uid_part(o, from->base, &x->uids, &part);
 	if (!x->move)
 		rc = stage_join(c, to, o->next > 0);
+	if (rc == ERR_OK && x->reader)
+		rc = reader_load(c, x->reader);
+	struct copying t = { .to = to,
+			     .without = x->without,
+			     .as = x->reader ? x->reader->seen_head : NULL,
+			     .user = x->user,
+			     .seen = &x->seen };
 	if (rc == ERR_OK)
-		rc = copy_messages(from, from->base, &part, to, x->move, x->without,
-				   &o->source, &o->target);
+		rc = copy_messages(&t, from, from->base, &part, x->move, &o->source,
+				   &o->target);
+	if (rc == ERR_OK && (x->move || !o->next)) /* a part must not show it (stage.h) */
+		rc = own_set_all(to, x->user, &x->seen);
 	numset_done(&part);
 	return rc;
 }
@@ -254,32 +280,37 @@ static enum err copy_plan(struct store_op *o, struct change *c)
 struct op *messages_copy(struct mailbox *m, const struct numset *uids,
 			 struct span to_path, bool move, struct op_to to)
 {
-	return messages_copy_as(m, uids, to_path, move, 0, to);
+	const struct copy_target target = { .account = m->account, .path = to_path };
+	return messages_copy_to(m, uids, &target, move, to);
 }
 
-struct op *messages_copy_as(struct mailbox *m, const struct numset *uids,
-			    struct span to_path, bool move, uint64_t locked,
-			    struct op_to to)
+static struct span user_copy(struct span user)
 {
+	if (user.n == 0)
+		return SPAN_NONE;
+	char *p = xmalloc(user.n);
+	memcpy(p, user.p, user.n);
+	return span_of(p, user.n);
+}
+
+struct op *messages_copy_to(struct mailbox *m, const struct numset *uids,
+			    const struct copy_target *target, bool move, struct op_to to)
+{
+	uint64_t without = flag_names_kept(target->locked);
+	if (target->account != m->account) {
+		struct across *x = across_new(m, uids, target->account, to);
+		struct span path = SPAN_NONE; /* no mailbox has that name */
+		op_path(target->path, false, &path);
+		across_copy(x, path, move, without, user_copy(target->user));
+		return across_start(x);
+	}
 	struct copy_op *x = copy_new(m, uids, to);
 	x->o.plan = copy_plan;
 	x->o.e.needs_room = !move;
 	x->move = move;
-	x->without = flag_names_kept(locked);
-	if (op_path(to_path, false, &x->o.path) != ERR_OK)
+	x->without = without;
+	x->user = user_copy(target->user);
+	if (op_path(target->path, false, &x->o.path) != ERR_OK)
 		return op_fail(&x->o, ERR_NOENT);
 	return op_start(&x->o);
-}
-
-struct op *messages_copy_to(struct mailbox *m, const struct numset *uids,
-			    struct account *target, struct span to_path, bool move,
-			    uint64_t locked, struct op_to to)
-{
-	if (target == m->account)
-		return messages_copy_as(m, uids, to_path, move, locked, to);
-	struct across *x = across_new(m, uids, target, to);
-	struct span path = SPAN_NONE; /* no mailbox has that name */
-	op_path(to_path, false, &path);
-	across_copy(x, path, move, flag_names_kept(locked));
-	return across_start(x);
 }

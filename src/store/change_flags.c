@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "store/flags.h"
+#include "store/seen.h"
 
 struct flag_op {
 	struct store_op o;
@@ -14,6 +15,7 @@ struct flag_op {
 	struct flags flags;
 	uint64_t unchangedsince;
 	struct view *known; /* a reference, or NULL */
+	struct mailbox *reader; /* whose \Seen it is; a reference, NULL: the mailbox's */
 };
 
 /* ---- flags as asked for ---- */
@@ -70,7 +72,21 @@ struct work {
 	struct arena *arena;
 	bool is_resolved;
 	struct flag_bits bits;
+	const struct seen_chunk *own; /* of x->reader, in the chunk in hand */
 };
+
+/* As the one sees it who changes it. */
+static uint64_t flags_now(const struct work *w, const struct chunk_edit *e, uint32_t slot)
+{
+	uint64_t flags = e->at[slot].flags;
+	return w->x->reader ? seen_flags(w->own, slot, flags) : flags;
+}
+
+static uint64_t modseq_now(const struct work *w, const struct chunk_edit *e, uint32_t slot)
+{
+	uint64_t own = w->own ? w->own->at[slot] : 0;
+	return own > e->at[slot].modseq ? own : e->at[slot].modseq;
+}
 
 /* Keywords join the table when the first message is to get them, not before. */
 static enum err resolve(struct work *w)
@@ -110,7 +126,7 @@ static enum err change_one(struct work *w, struct chunk_edit *e, uint32_t slot)
 	enum err rc = resolve(w);
 	if (rc != ERR_OK)
 		return rc;
-	uint64_t old = e->at[slot].flags, word = w->bits.word;
+	uint64_t old = flags_now(w, e, slot), word = w->bits.word;
 	uint64_t kept = w->x->how == FLAGS_SET ? w->x->flags.kept : 0;
 	uint64_t now = w->x->how == FLAGS_ADD	   ? old | word
 		       : w->x->how == FLAGS_REMOVE ? old & ~word
@@ -118,6 +134,14 @@ static enum err change_one(struct work *w, struct chunk_edit *e, uint32_t slot)
 	bool is_same = kept >> 8 || overflow_as_asked(w, e, slot);
 	if (now == old && is_same)
 		return ERR_OK;
+	if (w->x->reader) {
+		uint32_t uid = e->index * CHUNK_UIDS + slot;
+		if ((now ^ old) & FLAG_SEEN)
+			rc = own_set(w->b, w->x->reader->user, uid, now & FLAG_SEEN);
+		now = (now & ~(uint64_t)FLAG_SEEN) | (e->at[slot].flags & FLAG_SEEN);
+		if (rc != ERR_OK || (is_same && now == e->at[slot].flags))
+			return rc;
+	}
 	if (!is_same)
 		change_overflow(w, e, slot);
 	return box_set_flags(w->b, e, slot, now);
@@ -134,7 +158,7 @@ static bool is_as_known(struct work *w, const struct chunk_edit *e, uint32_t slo
 		return false;
 	struct view_msg m = view_get(x->known, seq);
 	return m.modseq <= x->unchangedsince &&
-	       !((m.flags ^ e->at[slot].flags) & w->bits.word);
+	       !((m.flags ^ flags_now(w, e, slot)) & w->bits.word);
 }
 
 static enum err flag_plan(struct store_op *o, struct change *c)
@@ -144,6 +168,8 @@ static enum err flag_plan(struct store_op *o, struct change *c)
 	enum err rc = change_box(c, o->mailbox->number, &w.b);
 	if (rc != ERR_OK)
 		return rc;
+	if (x->reader)
+		rc = reader_load(c, x->reader);
 	struct numset part = { 0 };
 	uid_part(o, w.b->base, &x->uids, &part);
 	struct uid_walk walk = uid_walk(w.b->base, &part);
@@ -152,9 +178,11 @@ static enum err flag_plan(struct store_op *o, struct change *c)
 	while (rc == ERR_OK && uid_walk_next(&walk, &chunk, slots)) {
 		struct chunk_edit *e;
 		rc = box_edit(w.b, chunk->index, &e);
+		if (x->reader)
+			w.own = seen_find(x->reader->seen_head, chunk->index);
 		for (uint32_t s = mask_next(slots, 0); s < CHUNK_UIDS && rc == ERR_OK;
 		     s = mask_next(slots, s + 1)) {
-			if (e->at[s].modseq > x->unchangedsince &&
+			if (modseq_now(&w, e, s) > x->unchangedsince &&
 			    !is_as_known(&w, e, s))
 				numset_add(&o->modified, chunk->index * CHUNK_UIDS + s);
 			else
@@ -170,6 +198,7 @@ static void flag_free(struct store_op *o)
 	struct flag_op *x = (struct flag_op *)(void *)o;
 	numset_done(&x->uids);
 	view_unref(x->known);
+	mailbox_unref(x->reader);
 	flags_done(&x->flags);
 }
 
@@ -186,7 +215,8 @@ struct op *messages_flag_known(struct mailbox *m, const struct numset *uids,
 			       struct op_to to)
 {
 	struct flag_op *x = op_new(sizeof *x, m->account->store, m->account, to);
-	x->o.mailbox = mailbox_ref(m);
+	x->o.mailbox = mailbox_ref(mailbox_itself(m));
+	x->reader = m->of ? mailbox_ref(m) : NULL;
 	x->o.plan = flag_plan;
 	x->o.free_more = flag_free;
 	x->how = how;

@@ -1,7 +1,7 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE and STATUS as operations (RFC 9051 section 6.3). */
 #include <stdlib.h>
 
-#include "store/change.h"
+#include "store/seen.h"
 
 struct names_op {
 	struct store_op o;
@@ -74,7 +74,8 @@ static enum err rename_inbox(struct store_op *o, struct change *c)
 	if (rc != ERR_OK)
 		return rc;
 	struct numset source = { 0 }, target = { 0 };
-	rc = copy_messages(from, v, NULL, to, true, 0, &source, &target);
+	struct copying t = { .to = to };
+	rc = copy_messages(&t, from, v, NULL, true, &source, &target);
 	numset_done(&source);
 	numset_done(&target);
 	view_unref(v);
@@ -199,9 +200,23 @@ static enum err deleted_bytes(struct change *c, struct mailbox_status *s)
 	return ERR_OK;
 }
 
+static enum err as_seen(struct change *c, struct span user, struct mailbox_status *s)
+{
+	uint32_t seen;
+	uint64_t modseq;
+	enum err rc = own_status(c, s->mailbox, user, &seen, &modseq);
+	if (rc != ERR_OK)
+		return rc;
+	s->unseen = s->messages - seen;
+	if (modseq > s->highestmodseq)
+		s->highestmodseq = modseq;
+	return ERR_OK;
+}
+
 struct status_op {
 	struct store_op o;
 	bool with_deleted;
+	struct span user; /* malloc'd; none: the mailbox's own \Seen */
 	uint32_t *numbers;
 };
 
@@ -214,6 +229,8 @@ static enum err status_plan(struct store_op *o, struct change *c)
 		rc = status_of(c, x->numbers[i], s);
 		if (rc == ERR_OK && x->with_deleted && s->deleted > 0)
 			rc = deleted_bytes(c, s);
+		if (rc == ERR_OK && s->exists && x->user.n > 0)
+			rc = as_seen(c, x->user, s);
 	}
 	return rc;
 }
@@ -221,10 +238,11 @@ static enum err status_plan(struct store_op *o, struct change *c)
 static void status_free(struct store_op *o)
 {
 	free(((struct status_op *)(void *)o)->numbers);
+	free((void *)(uintptr_t)((struct status_op *)(void *)o)->user.p);
 }
 
-static struct op *status_start(struct account *a, const uint32_t *mailboxes, size_t n,
-			       bool with_deleted, struct op_to to)
+struct op *mailbox_status_as(struct account *a, const uint32_t *mailboxes, size_t n,
+			     struct span user, bool with_deleted, struct op_to to)
 {
 	struct status_op *x = op_new(sizeof *x, a->store, a, to);
 	x->o.plan = status_plan;
@@ -235,17 +253,22 @@ static struct op *status_start(struct account *a, const uint32_t *mailboxes, siz
 	x->numbers = xcalloc(n, sizeof *x->numbers);
 	if (n > 0)
 		memcpy(x->numbers, mailboxes, n * sizeof *mailboxes);
+	if (user.n > 0) {
+		char *name = xmalloc(user.n);
+		memcpy(name, user.p, user.n);
+		x->user = span_of(name, user.n);
+	}
 	return op_start(&x->o);
 }
 
 struct op *mailbox_status(struct account *a, const uint32_t *mailboxes, size_t n,
 			  struct op_to to)
 {
-	return status_start(a, mailboxes, n, false, to);
+	return mailbox_status_as(a, mailboxes, n, SPAN_NONE, false, to);
 }
 
 struct op *mailbox_status_deleted(struct account *a, const uint32_t *mailboxes, size_t n,
 				  struct op_to to)
 {
-	return status_start(a, mailboxes, n, true, to);
+	return mailbox_status_as(a, mailboxes, n, SPAN_NONE, true, to);
 }

@@ -1,6 +1,6 @@
 /* What was expunged from a mailbox since a modseq, from rows KEY_VANISHED (RFC 7162
  * sections 3.2.6 and 5.3). */
-#include "store/change.h"
+#include "store/seen.h"
 
 struct expunged_op {
 	struct store_op o;
@@ -47,7 +47,7 @@ static enum err expunged_plan(struct store_op *o, struct change *c)
 struct op *mailbox_expunged(struct mailbox *m, uint64_t since, struct op_to to)
 {
 	struct expunged_op *x = op_new(sizeof *x, m->account->store, m->account, to);
-	x->o.mailbox = mailbox_ref(m);
+	x->o.mailbox = mailbox_ref(mailbox_itself(m));
 	x->o.plan = expunged_plan;
 	x->since = since;
 	return op_start(&x->o);

@@ -1,7 +1,7 @@
 /* Open mailboxes: handles, the newest view, recent claims. Watches on accounts. */
 #include <stdlib.h>
 
-#include "store/change.h"
+#include "store/seen.h"
 
 /* The account's lock is held. */
 static struct mailbox *find(struct account *a, uint32_t number)
@@ -97,6 +97,10 @@ void mailbox_unref(struct mailbox *m)
 {
 	if (!m)
 		return;
+	if (m->of) {
+		reader_unref(m);
+		return;
+	}
 	struct account *a = m->account;
 	pthread_mutex_lock(&a->lock);
 	if (m->refs == 2 && m->is_kept) {
@@ -139,6 +143,8 @@ uint32_t mailbox_number_of(const struct mailbox *m)
 
 struct view *mailbox_view_now(struct mailbox *m)
 {
+	if (m->of)
+		return reader_view_now(m);
 	pthread_mutex_lock(&m->account->lock);
 	struct view *v = view_ref(m->published);
 	pthread_mutex_unlock(&m->account->lock);
@@ -148,7 +154,7 @@ struct view *mailbox_view_now(struct mailbox *m)
 bool mailbox_is_gone_now(struct mailbox *m)
 {
 	pthread_mutex_lock(&m->account->lock);
-	bool is_gone = m->is_gone;
+	bool is_gone = mailbox_itself(m)->is_gone;
 	pthread_mutex_unlock(&m->account->lock);
 	return is_gone;
 }
@@ -160,6 +166,7 @@ uint32_t mailbox_number(const struct mailbox *m)
 
 uint32_t mailbox_recent(struct mailbox *m, uint32_t uidnext, bool claim)
 {
+	m = mailbox_itself(m);
 	pthread_mutex_lock(&m->account->lock);
 	uint32_t from = m->first_recent < uidnext ? m->first_recent : uidnext;
 	if (claim && m->first_recent < uidnext)
@@ -230,6 +237,92 @@ struct op *mailbox_open(struct account *a, struct span path, struct op_to to)
 	o->plan = open_plan;
 	o->before_done = open_ready;
 	return op_start(o);
+}
+
+/* ---- as a user sees it ---- */
+
+struct reader_op {
+	struct store_op o;
+	struct span user; /* malloc'd */
+	struct mailbox *reader;
+	struct seen *loaded;
+};
+
+static enum err reader_plan(struct store_op *o, struct change *c)
+{
+	struct reader_op *x = (struct reader_op *)(void *)o;
+	enum err rc = open_plan(o, c);
+	if (rc != ERR_OK)
+		return rc;
+	if (x->reader)
+		mailbox_unref(x->reader);
+	x->reader = reader_get(o->mailbox, x->user, true);
+	rc = reader_load(c, x->reader);
+	seen_unref(x->loaded);
+	x->loaded = rc == ERR_OK ? seen_ref(x->reader->seen_head) : NULL;
+	return rc;
+}
+
+static void reader_ready(struct store_op *o)
+{
+	struct reader_op *x = (struct reader_op *)(void *)o;
+	struct mailbox *of = o->mailbox;
+	open_ready(o);
+	pthread_mutex_lock(&of->account->lock);
+	if (!x->reader->seen) {
+		x->reader->seen = x->loaded;
+		x->loaded = NULL;
+	}
+	pthread_mutex_unlock(&of->account->lock);
+	o->mailbox = x->reader;
+	x->reader = NULL;
+	mailbox_unref(of);
+}
+
+static void reader_free(struct store_op *o)
+{
+	struct reader_op *x = (struct reader_op *)(void *)o;
+	if (x->reader)
+		mailbox_unref(x->reader);
+	seen_unref(x->loaded);
+	free((void *)(uintptr_t)x->user.p);
+}
+
+struct mailbox *mailbox_open_as_now(struct account *a, struct span path, struct span user)
+{
+	struct mailbox *of = mailbox_open_now(a, path), *r = NULL;
+	if (user.n == 0)
+		return of;
+	if (of)
+		r = reader_get(of, user, false);
+	if (r) {
+		pthread_mutex_lock(&a->lock);
+		bool is_ready = r->seen != NULL;
+		pthread_mutex_unlock(&a->lock);
+		if (!is_ready) {
+			mailbox_unref(r);
+			r = NULL;
+		}
+	}
+	mailbox_unref(of);
+	return r;
+}
+
+struct op *mailbox_open_as(struct account *a, struct span path, struct span user,
+			   struct op_to to)
+{
+	if (user.n == 0)
+		return mailbox_open(a, path, to);
+	struct reader_op *x = op_new(sizeof *x, a->store, a, to);
+	char *name = xmalloc(user.n);
+	memcpy(name, user.p, user.n);
+	x->user = span_of(name, user.n);
+	x->o.free_more = reader_free;
+	if (op_path(path, false, &x->o.path) != ERR_OK)
+		return op_fail(&x->o, ERR_NOENT);
+	x->o.plan = reader_plan;
+	x->o.before_done = reader_ready;
+	return op_start(&x->o);
 }
 
 /* ---- watches ---- */

@@ -6,12 +6,14 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "store/seen.h"
 #include "store/stage.h"
 
 static void news_done(struct store_op *o)
 {
 	for (size_t i = 0; i < o->n_news; i++) {
 		view_unref(o->news[i].view);
+		seen_unref(o->news[i].seen);
 		mailbox_unref(o->news[i].mailbox);
 	}
 	free(o->news);
@@ -134,6 +136,12 @@ static void publish_news(struct account *a, struct store_op *o)
 	for (size_t i = 0; i < o->n_news; i++) {
 		struct news *n = &o->news[i];
 		struct mailbox *m = n->mailbox;
+		if (n->seen) {
+			struct seen *old = m->seen;
+			m->seen = n->seen;
+			n->seen = old;
+			continue;
+		}
 		if (!n->view) {
 			m->is_gone = true;
 			continue;

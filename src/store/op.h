@@ -11,6 +11,7 @@ struct stage;
 struct news {
 	struct mailbox *mailbox; /* a reference */
 	struct view *view;	 /* a reference; NULL: the mailbox is gone */
+	struct seen *seen;	 /* instead, of a user's handle; a reference */
 };
 
 struct store_op {

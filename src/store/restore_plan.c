@@ -61,7 +61,8 @@ static enum err remove_names(struct change *c)
 static bool comes_back(struct span tail)
 {
 	uint8_t kind = tail.n > 0 ? (uint8_t)tail.p[0] : 0;
-	return kind != ATTR_URL_KEY && kind != ATTR_SHARE;
+	return kind != ATTR_URL_KEY && kind != ATTR_SHARE && kind != ATTR_MOVING &&
+	       kind != ATTR_MOVED;
 }
 
 static bool remove_attr(void *arg, struct span key, struct span value)
@@ -146,6 +147,11 @@ static void put_row(struct change *c, uint32_t mailbox, const struct saved_row *
 	txn_put(c->t, span_of(key, head.n + row->tail.n), row->value);
 }
 
+static bool is_attr(const struct saved_row *row)
+{
+	return row->kind == KEY_ATTR || row->kind == KEY_ATTR_NOW;
+}
+
 static enum err add_mailbox(struct change *c, const struct saved_name *n)
 {
 	struct box *b;
@@ -164,7 +170,7 @@ static enum err add_mailbox(struct change *c, const struct saved_name *n)
 	keywords_unref(b->keywords);
 	b->keywords = keywords_ref(n->keywords);
 	for (size_t i = 0; i < n->n_rows; i++)
-		if (n->rows[i].kind != KEY_ATTR || comes_back(n->rows[i].tail))
+		if (!is_attr(&n->rows[i]) || comes_back(n->rows[i].tail))
 			put_row(c, number, &n->rows[i]);
 	c->h.messages += h.exists;
 	c->h.bytes += h.bytes;

@@ -114,6 +114,9 @@ struct op *mailbox_status_deleted(struct account *a, const uint32_t *mailboxes, 
 				  struct op_to to);
 /* By numbers in the account (struct name). In done: op_status gives n results in order. */
 struct op *mailbox_status(struct account *a, const uint32_t *mailboxes, size_t n, struct op_to to);
+/* As a user sees it (mailbox_open_as); `with_deleted`: deleted_bytes too. */
+struct op *mailbox_status_as(struct account *a, const uint32_t *mailboxes, size_t n,
+			     struct span user, bool with_deleted, struct op_to to);
 const struct mailbox_status *op_status(struct op *op, size_t *ret_n);
 
 /* ---- an open mailbox ---- */
@@ -124,6 +127,13 @@ struct mailbox *op_mailbox(struct op *op);
 /* The same at once when the mailbox is open, or was not long ago; a reference. NULL:
  * mailbox_open() knows. */
 struct mailbox *mailbox_open_now(struct account *a, struct span path);
+/*
+ * The mailbox as a user sees it who does not own it: \Seen is his own there, in views and in
+ * what is changed by this handle (RFC 4314 section 4). `user` is what he is known by for
+ * ever; empty: the mailbox itself.
+ */
+struct op *mailbox_open_as(struct account *a, struct span path, struct span user, struct op_to to);
+struct mailbox *mailbox_open_as_now(struct account *a, struct span path, struct span user);
 struct mailbox *mailbox_ref(struct mailbox *m);
 void mailbox_unref(struct mailbox *m);
 uint32_t mailbox_number_of(const struct mailbox *m); /* in its account */
@@ -150,6 +160,9 @@ struct flag_names {
 	/* FLAGS_SET: of these flags each message keeps what it has (RFC 4314 section 4); with
 	 * FLAG_ANSWERED its keywords too. */
 	uint64_t locked;
+	/* Of messages that are added: whose \Seen it is (mailbox_open_as); empty: all flags are
+	 * the mailbox's. Of a STORE the handle tells. */
+	struct span user;
 };
 /* The bits of a flags word (view.h) that FLAGS_SET does not change. */
 static inline uint64_t flag_names_kept(uint64_t locked)
@@ -194,17 +207,20 @@ struct op *messages_expunge(struct mailbox *m, const struct numset *uids, struct
  */
 struct op *messages_copy(struct mailbox *m, const struct numset *uids, struct span to_path,
 			 bool move, struct op_to to);
-/* The same; the copies are without the flags that are `locked` (as in struct flag_names). */
-struct op *messages_copy_as(struct mailbox *m, const struct numset *uids, struct span to_path,
-			    bool move, uint64_t locked, struct op_to to);
 /*
- * The same to a mailbox of any account; within one it is messages_copy_as(). Between two the
+ * The same to a mailbox of any account, without the flags that are `locked`. Between two the
  * bytes are copied. COPY is all or nothing, of STORE_ACROSS_COPY messages at most: ERR_LIMIT.
  * MOVE takes each message as a whole; after a crash it is in the one account or the other,
  * never in neither and never in both (moving.h). ERR_QUOTA is the target's.
  */
-struct op *messages_copy_to(struct mailbox *m, const struct numset *uids, struct account *target,
-			    struct span to_path, bool move, uint64_t locked, struct op_to to);
+struct copy_target {
+	struct account *account;
+	struct span path;
+	uint64_t locked;
+	struct span user; /* whose \Seen it is there, as in struct flag_names */
+};
+struct op *messages_copy_to(struct mailbox *m, const struct numset *uids,
+			    const struct copy_target *target, bool move, struct op_to to);
 uint32_t op_uidvalidity(struct op *op);
 const struct numset *op_source_uids(struct op *op);
 const struct numset *op_target_uids(struct op *op);

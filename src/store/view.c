@@ -147,6 +147,7 @@ void view_unref(struct view *v)
 	for (uint32_t i = 0; !v->holder && i < v->n_chunks; i++)
 		chunk_unref(v->chunk[i]);
 	holder_unref(v->holder);
+	view_unref(v->under);
 	keywords_unref(v->keywords);
 	account_unref(v->account);
 	free(v->chunk);

@@ -36,6 +36,7 @@ struct view {
 	struct chunk **chunk; /* ascending, none empty */
 	uint32_t *base;	      /* messages before the chunk */
 	struct chunk_holder *holder; /* NULL: the view has the references itself */
+	struct view *under; /* that it is laid over (seen.h), a reference, or NULL */
 };
 
 /* A chunk that differs in the next version; chunk NULL: it is gone. */

@@ -40,14 +40,19 @@ def test_S10_view_of_a_shared_mailbox_is_each_users_own(site, how, alice, bob, o
     with site.session(alice, how) as k:
         k.select(box)
         k.ok(f'SETMETADATA {box} (/private/comment "alice was here")')
+        k.ok("STORE 1 +FLAGS (\\Seen)")
         k.unauthenticate()
         k.login(bob)
+        k.select(box)
+        assert k.ok("SEARCH SEEN").untagged == [b"* SEARCH"]
         assert k.ok(f"GETMETADATA {box} /private/comment").untagged == [
             b"* METADATA " + box.encode() + b" (/private/comment NIL)"]
         k.unauthenticate()
         k.login(alice)
         assert k.ok(f"GETMETADATA {box} /private/comment").untagged == [
             b"* METADATA " + box.encode() + b' (/private/comment "alice was here")']
+        k.select(box)
+        assert k.ok("SEARCH SEEN").untagged == [b"* SEARCH 1"]
 
 
 def test_S42_groups_of_the_former_user_are_forgotten(site, how, alice, bob, owner):

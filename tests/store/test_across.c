@@ -43,10 +43,17 @@ static enum err across(struct mailbox *m, const char *uids, struct account *to,
 		       const char *path, bool move, uint64_t locked, struct done *d)
 {
 	struct numset set = uids_of(uids);
-	messages_copy_to(m, &set, to, span_str(path), move, locked,
-			 done_to(&site.loop, d));
+	messages_copy_to(m, &set,
+			 &(struct copy_target){ to, span_str(path), locked, SPAN_NONE },
+			 move, done_to(&site.loop, d));
 	numset_done(&set);
 	return done_wait(&site.loop, d);
+}
+
+static void start_move(struct mailbox *m, const struct numset *uids, struct done *d)
+{
+	const struct copy_target target = { .account = bob, .path = SPAN("in") };
+	messages_copy_to(m, uids, &target, true, done_to(&site.loop, d));
 }
 
 /* UIDs, numbers of bytes, system flags: "1 5 1, 2 5 0". */
@@ -316,7 +323,7 @@ static void what_is_on_its_way_is_moved_by_nobody_else(void **state)
 	assert_int_equal(do_create(&site, alice, "a", 0), ERR_OK);
 	reopen(wait_there);
 	struct mailbox *m = do_open(&site, alice, "INBOX");
-	messages_copy_to(m, &set, bob, SPAN("in"), true, 0, done_to(&site.loop, &d));
+	start_move(m, &set, &d);
 	sem_wait(&stop.has_come);
 	assert_int_equal(do_copy(&site, m, "2:3", "a", true, &other), ERR_OK);
 	expect_uids(&other.source, "3");
@@ -357,8 +364,7 @@ static void a_mailbox_may_go_while_they_leave(void **state)
 		do_append_many(&site, alice, "a", 3);
 		reopen(wait_there);
 		struct mailbox *m = do_open(&site, alice, "a");
-		messages_copy_to(m, &set, bob, SPAN("in"), true, 0,
-				 done_to(&site.loop, &d));
+		start_move(m, &set, &d);
 		sem_wait(&stop.has_come);
 		assert_int_equal(do_delete(&site, alice, "a"), ERR_OK);
 		sem_post(&stop.go_on);
