@@ -54,20 +54,28 @@ static enum err remove_names(struct change *c)
 }
 
 /*
- * Attributes of the account that follow the backup. Keys of URLAUTH do not come back, as
- * what was revoked since would be valid again (RFC 4467 section 2.4), and what others
- * share is theirs to say.
+ * Attributes of the account that follow the backup. Keys of URLAUTH do not, as what was
+ * revoked since would be valid again (RFC 4467 section 2.4), and what others share is
+ * theirs to say.
  */
-static bool comes_back(struct span tail)
+static bool is_replaced(struct span tail)
 {
 	uint8_t kind = tail.n > 0 ? (uint8_t)tail.p[0] : 0;
 	return kind != ATTR_URL_KEY && kind != ATTR_SHARE && kind != ATTR_MOVING &&
 	       kind != ATTR_MOVED;
 }
 
+/* Moves that were under way then are not now (moving.h): the messages are where the
+ * backup has them. */
+static bool comes_back(struct span tail)
+{
+	uint8_t kind = tail.n > 0 ? (uint8_t)tail.p[0] : 0;
+	return is_replaced(tail) && kind != ATTR_MOVING && kind != ATTR_MOVED;
+}
+
 static bool remove_attr(void *arg, struct span key, struct span value)
 {
-	if (comes_back(span_sub(key, 5, SIZE_MAX)))
+	if (is_replaced(span_sub(key, 5, SIZE_MAX)))
 		txn_delete(arg, key);
 	return true;
 }
