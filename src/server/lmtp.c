@@ -59,6 +59,8 @@ static void orphan_all(struct lmtp *c)
 {
 	if (c->op)
 		server_orphan(c->home, c->op);
+	if (c->mail && c->mail->share_op)
+		server_orphan(c->home, c->mail->share_op);
 	for (struct lmtp_rcpt *r = c->mail ? c->mail->first : NULL; r; r = r->next)
 		if (r->op)
 			server_orphan(c->home, r->op);

@@ -33,6 +33,7 @@ void lmtp_mail_end(struct lmtp *c)
 		account_unref(r->account);
 	}
 	lmtp_spool_free(m->spool);
+	shared_unref(m->shared);
 	buf_done(&m->text);
 	arena_free(m->arena);
 }

@@ -53,6 +53,10 @@ struct lmtp_mail {
 	int64_t arrived_s;
 	bool is_too_big;
 	struct lmtp_spool *spool; /* for several recipients */
+	/* For several accounts, which share its bytes (store.h). */
+	enum { SHARE_ASK, SHARE_NOT, SHARE_FEEDS, SHARE_KEEPS, SHARE_READY } share;
+	struct shared *shared;
+	struct op *share_op;
 
 	/* the deliveries */
 	struct lmtp_rcpt *feeds;  /* this one is being fed */

@@ -1,7 +1,8 @@
 /*
  * The message and its deliveries. For one recipient it streams into the store as it
- * comes; for several it goes through a spool, from which each gets a copy with a header
- * of his own, as many at a time as IN_FLIGHT_BYTES allows. A recipient is answered when
+ * comes; for several it goes through a spool. Accounts share its bytes, which are written
+ * once; then each gets it with a header of his own, as many at a time as IN_FLIGHT_BYTES
+ * allows. A recipient is answered when
  * his append is durable, in the order of the RCPT commands (RFC 2033 section 4.2).
  */
 #include "server/lmtp_conn.h"
@@ -171,6 +172,8 @@ uint64_t lmtp_mail_memory(const struct lmtp *c)
 
 	if (!m || !m->n)
 		return 0;
+	if (m->share == SHARE_FEEDS)
+		return lmtp_spool_memory(m->spool) + 2 * BODY_PIECE;
 	return m->text.cap + m->in_flight + (m->spool ? lmtp_spool_memory(m->spool) : 0) +
 	       waits_in(m->feeds ? m->feeds->in : m->first->in);
 }
@@ -283,6 +286,18 @@ static void commit(struct lmtp *c, struct lmtp_rcpt *r)
 	r->op = messages_deliver(r->account, paths, n, &item, to);
 }
 
+/* The next of the spool. ERR_AGAIN: wait. */
+static enum err next_text(struct lmtp_mail *m, struct span *ret)
+{
+	enum err rc = lmtp_spool_get(m->spool, m->fed, ret);
+
+	if (rc == ERR_OK && !ret->n)
+		rc = ERR_IO;
+	if (rc == ERR_OK)
+		m->fed += ret->n;
+	return rc;
+}
+
 /* From the spool into the copy of m->feeds. False: wait. */
 static bool feed(struct lmtp *c)
 {
@@ -295,17 +310,83 @@ static bool feed(struct lmtp *c)
 		commit(c, r);
 		return true;
 	}
-	rc = lmtp_spool_get(m->spool, m->fed, &text);
+	rc = next_text(m, &text);
 	if (rc == ERR_AGAIN)
 		return false;
-	if (rc != ERR_OK || !text.n) {
-		r->rc = rc != ERR_OK ? rc : ERR_IO;
+	if (rc != ERR_OK) {
+		r->rc = rc;
 		r->state = RCPT_DONE;
 		return true;
 	}
-	m->fed += text.n;
 	c->is_held = !incoming_feed(r->in, text);
 	return !c->is_held;
+}
+
+/* ---- the bytes that all have ---- */
+
+/* Nobody gets it. */
+static void share_fails(struct lmtp *c, enum err rc)
+{
+	c->mail->share = SHARE_NOT;
+	for (struct lmtp_rcpt *r = c->mail->first; r; r = r->next)
+		if (r->state == RCPT_WAITS) {
+			r->rc = rc;
+			r->state = RCPT_DONE;
+		}
+}
+
+static void shared_is_kept(struct op *op, void *owner)
+{
+	struct lmtp *c = owner;
+
+	c->mail->share_op = NULL;
+	c->mail->share = SHARE_READY;
+	if (op->rc != ERR_OK)
+		share_fails(c, op->rc);
+	lmtp_pump(c);
+}
+
+static bool share_feed(struct lmtp *c)
+{
+	struct lmtp_mail *m = c->mail;
+	const struct op_to to = { c->home->home, shared_is_kept, c };
+	struct span text;
+	enum err rc;
+
+	if (m->fed == m->bytes) {
+		m->share = SHARE_KEEPS;
+		m->share_op = shared_keep(m->shared, to);
+		return false;
+	}
+	rc = next_text(m, &text);
+	if (rc == ERR_OK)
+		c->is_held = !shared_feed(m->shared, text);
+	else if (rc != ERR_AGAIN)
+		share_fails(c, rc);
+	return rc != ERR_AGAIN && !c->is_held;
+}
+
+/* Whether several accounts get it. */
+static bool is_shared(const struct lmtp_mail *m)
+{
+	unsigned n = 0;
+
+	for (const struct lmtp_rcpt *r = m->first; r; r = r->next)
+		n += r->state == RCPT_WAITS && !r->same;
+	return m->spool && m->bytes && n > 1;
+}
+
+static void share_begin(struct lmtp *c)
+{
+	struct lmtp_mail *m = c->mail;
+
+	if (!is_shared(m)) {
+		m->share = SHARE_NOT;
+		return;
+	}
+	m->shared = shared_new(c->server->config.store, c->home->home, go_on, c);
+	m->share = SHARE_FEEDS;
+	m->fed = 0;
 }
 
 /* Brings the next delivery on; false when none can go on now. */
@@ -326,9 +407,17 @@ static bool deliver_next(struct lmtp *c)
 		commit(c, r);
 		return true;
 	}
+	if (m->share == SHARE_ASK)
+		share_begin(c);
+	if (m->share == SHARE_FEEDS)
+		return share_feed(c);
+	if (m->share == SHARE_KEEPS)
+		return false;
 	if (m->in_flight && m->in_flight + weight(m) > IN_FLIGHT_BYTES)
 		return false;
 	open_copy(c, r);
+	if (m->shared)
+		incoming_share(r->in, m->shared);
 	r->state = RCPT_FEEDS;
 	m->fed = 0;
 	return true;

@@ -42,7 +42,7 @@ static enum err keep(struct change *c, const struct incoming *in)
 	k = key_body(KEY_WORDS, incoming_body(in));
 	if (incoming_words(in).n > 0)
 		txn_put(c->t, key_span(&k), incoming_words(in));
-	return txn_body_keep(c->t, incoming_put(in));
+	return incoming_keep(in, c->t);
 }
 
 /* Dates and sizes are kept in 48 bits. */

@@ -255,6 +255,8 @@ static enum err check_rows(struct check *c)
 	if (rc == ERR_OK)
 		rc = check_scan(c, KEY_DIGEST, 0, digest_row, c);
 	if (rc == ERR_OK)
+		rc = check_parts(c, NULL, NULL);
+	if (rc == ERR_OK)
 		rc = check_bodies(c);
 	return rc;
 }
@@ -324,6 +326,8 @@ enum err store_check(struct store *s, void (*finding)(void *arg, const char *sen
 		if (l.n > 0)
 			last = l.at[l.n - 1];
 	} while (rc == ERR_OK && l.n == LISTING);
+	if (rc == ERR_OK)
+		rc = check_common(&c);
 	free(l.at);
 	free(c.holds);
 	*ret_accounts = accounts;

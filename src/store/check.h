@@ -46,5 +46,11 @@ enum err check_mailbox(struct check *c, const struct name *n);
 enum err check_doomed(struct check *c, uint32_t number, uint32_t from);
 /* Holders, bodies, summaries, what waits to be dropped (check_bodies.c). */
 enum err check_bodies(struct check *c);
+/* What it shares with others (check_shared.c); with `mend`, the plan of it, it is put right. */
+enum err check_parts(struct check *c, struct txn *mend, uint64_t *mended);
+/* What all share, when every account was looked at. */
+enum err check_common(struct check *c);
+/* In a plan of the common account. */
+enum err repair_common(struct check *c, struct txn *t, uint64_t *mended);
 
 #endif

@@ -8,6 +8,7 @@
 #include "store/commit.h"
 #include "store/pack.h"
 #include "store/runqueue.h"
+#include "store/shared_body.h"
 
 static const struct engine_kind *const kinds[] = { &engine_mem, &engine_rocks };
 
@@ -121,7 +122,10 @@ static enum err run_once(struct engine *e, struct engine_op *op, unsigned *what)
 	}
 	txn_init(&t, e, op->account);
 	enum err rc = write_plan(e, op, &t, what);
+	bool lets_go = t.lets_go;
 	txn_done(&t);
+	if (rc == ERR_OK && lets_go)
+		engine_sweep_shared(e);
 	return rc;
 }
 
@@ -304,6 +308,11 @@ static struct body_id make_body_id(struct engine *e)
 	return id;
 }
 
+struct body_id engine_body_id(struct engine *e)
+{
+	return make_body_id(e);
+}
+
 struct body_put *engine_body_begin(struct engine *e, struct account_id a,
 				   struct body_id *ret_id)
 {
@@ -338,10 +347,24 @@ void engine_body_end(struct body_put *p)
 		p->engine->kind->body_end(p);
 }
 
+enum err engine_row_now(struct engine *e, struct account_id a, struct span key,
+			struct buf *out)
+{
+	struct txn t;
+	struct span row;
+	txn_init(&t, e, a);
+	enum err rc = txn_get(&t, key, &row);
+	if (rc == ERR_OK)
+		buf_put(out, row);
+	txn_done(&t);
+	return rc;
+}
+
 enum err engine_body_read(struct engine *e, struct account_id a, struct body_id id,
 			  uint64_t off, size_t len, struct buf *out)
 {
-	return e->kind->body_read(e, a, id, off, len, out);
+	enum err rc = e->kind->body_read(e, a, id, off, len, out);
+	return rc == ERR_NOENT ? shared_part_get(e, a, id, off, len, out) : rc;
 }
 
 void engine_bodies_read(struct engine *e, struct account_id a, const struct body_id *ids,

@@ -105,6 +105,12 @@ enum err txn_get_many(struct txn *t, const struct span *keys, size_t n,
 		      void (*row)(void *arg, size_t i, struct span value), void *arg);
 void txn_put(struct txn *t, struct span key, struct span value);
 void txn_delete(struct txn *t, struct span key);
+/*
+ * The common account (shared_body.h): a plan of any account may put and delete rows there,
+ * unread, in the same commit as its own. Only plans of it read them.
+ */
+void txn_put_common(struct txn *t, struct span key, struct span value);
+void txn_delete_common(struct txn *t, struct span key);
 /* For the plan's own scratch; freed when the plan returns. */
 struct arena *txn_arena(struct txn *t);
 struct account_id txn_account(struct txn *t);
@@ -117,6 +123,8 @@ struct account_id txn_account(struct txn *t);
  */
 #define BODY_PIECE ((size_t)4 << 20)
 struct body_put;
+/* A new id, for a body that shares another's bytes (shared_body.h). */
+struct body_id engine_body_id(struct engine *e);
 /* Worker thread. The id is given at once. */
 struct body_put *engine_body_begin(struct engine *e, struct account_id a, struct body_id *ret_id);
 /* The same under an id that some engine gave to the same bytes: a body that comes back. */
@@ -152,6 +160,10 @@ enum err engine_torn(struct engine *e,
 
 /* A random number of this opening. */
 uint64_t engine_boot(const struct engine *e);
+/* A row as stored, of any account; blocking. For `check`. */
+enum err engine_row_now(struct engine *e, struct account_id a, struct span key,
+			struct buf *out);
+
 /* How many counts ENGINE_REPAIR had to correct. */
 uint64_t engine_recounted(const struct engine *e);
 

@@ -10,6 +10,7 @@
 #include "mail/header.h"
 #include "mail/summary.h"
 #include "mail/text_index.h"
+#include "store/shared_body.h"
 
 struct incoming {
 	struct account *account; /* a reference */
@@ -30,7 +31,10 @@ struct incoming {
 
 	/* the worker that has the piece, or the append's */
 	struct buf piece;
-	struct body_put *put;
+	struct body_put *put; /* NULL: it shares another's bytes, all but the head */
+	struct shared *shared;
+	struct buf head;
+	bool is_plain, has_begun;
 	struct body_id body;
 	struct summary_scanner *scanner;
 	struct buf summary, words;
@@ -54,6 +58,8 @@ static void destroy(struct incoming *in)
 {
 	if (in->put)
 		engine_body_end(in->put);
+	shared_unref(in->shared);
+	buf_done(&in->head);
 	summary_scanner_free(in->scanner);
 	buf_done(&in->summary);
 	buf_done(&in->words);
@@ -73,19 +79,53 @@ void incoming_free(struct incoming *in)
 		destroy(in);
 }
 
+void incoming_plain(struct incoming *in)
+{
+	in->is_plain = true;
+}
+
+bool incoming_share(struct incoming *in, struct shared *sh)
+{
+	if (in->tail.n != in->bytes || in->bytes > SHARED_HEAD_MAX)
+		return false;
+	buf_put(&in->head, buf_span(&in->tail));
+	in->shared = shared_ref(sh);
+	return true;
+}
+
+static void begin(struct incoming *in)
+{
+	struct engine *e = in->account->store->engine;
+	in->has_begun = true;
+	if (in->shared)
+		in->body = engine_body_id(e);
+	else
+		in->put = engine_body_begin(e, in->account->id, &in->body);
+	if (!in->is_plain)
+		in->scanner = summary_scanner_new();
+}
+
 /* On a worker. */
 static enum err write_piece(struct incoming *in, struct span piece)
 {
-	if (!in->put) {
-		in->put = engine_body_begin(in->account->store->engine, in->account->id,
-					    &in->body);
-		in->scanner = summary_scanner_new();
-	}
-	if (in->rc == ERR_OK && piece.n > 0)
+	if (!in->has_begun)
+		begin(in);
+	if (in->rc == ERR_OK && in->put && piece.n > 0)
 		in->rc = engine_body_write(in->put, piece);
-	if (in->rc == ERR_OK)
+	if (in->rc == ERR_OK && in->scanner)
 		summary_scanner_feed(in->scanner, piece);
 	return in->rc;
+}
+
+enum err incoming_keep(const struct incoming *in, struct txn *t)
+{
+	if (!in->shared)
+		return txn_body_keep(t, in->put);
+	if (in->bytes != in->head.n + shared_bytes(in->shared))
+		return ERR_INVAL; /* they are not the same bytes */
+	shared_part_keep(t, in->body, buf_span(&in->head), shared_body(in->shared),
+			 shared_bytes(in->shared));
+	return ERR_OK;
 }
 
 static void start_piece(struct incoming *in);
@@ -203,12 +243,12 @@ enum err incoming_finish(struct incoming *in)
 		return in->rc;
 	in->is_finished = true;
 	struct span rest = buf_span(&in->tail), all = rest;
-	bool is_whole = !in->put; /* no piece of it has gone before */
+	bool is_whole = !in->has_begun; /* no piece of it has gone before */
 	do {
 		write_piece(in, span_sub(rest, 0, BODY_PIECE));
 		rest = span_sub(rest, BODY_PIECE, rest.n);
 	} while (rest.n > 0 && in->rc == ERR_OK);
-	if (in->rc != ERR_OK)
+	if (in->rc != ERR_OK || in->is_plain)
 		return in->rc;
 	summary_scanner_finish(in->scanner, &in->summary);
 	thread_id_of(buf_span(&in->summary), in->body, in->thread_id);

@@ -12,6 +12,7 @@
 
 enum key_kind {
 	KEY_ACCOUNT = 'a',  /* the account's header */
+	KEY_PART = 'b',	    /* body: its own bytes, and whose follow (shared_body.h) */
 	KEY_CHUNK = 'c',    /* mailbox, uid / 256: flags and modseqs */
 	KEY_DROP = 'd',	    /* modseq, body: no row holds it, a view may still */
 	KEY_SUMMARY = 'e',  /* body: its summary (mail/summary.h) */
@@ -21,15 +22,18 @@ enum key_kind {
 	KEY_KEYWORDS = 'k', /* mailbox, uid / 256: keywords beyond the flags word */
 	KEY_NAME = 'n',	    /* parent, name: an entry of the tree of names */
 	KEY_ATTR_NOW = 'm', /* mailbox, kind, user, name: an attribute kept in memory */
+	KEY_HOLDER = 'o',   /* shared body, account, body: who holds it (shared_body.h) */
 	KEY_STAGED = 'p',   /* parts of a change that is not at its end (stage.h) */
 	KEY_HOLDERS = 'r',  /* body: how many rows hold it, when more than one */
 	KEY_ATTR = 't',	    /* the same, of the kinds that are read when asked for */
+	KEY_UNHELD = 'u',   /* shared body: perhaps nobody holds it (shared_body.h) */
 	KEY_VANISHED = 'v', /* mailbox, modseq: UIDs expunged then */
 	KEY_WORDS = 'w',    /* body: the index of its text (mail/text_index.h) */
 	KEY_DOOMED = 'x',   /* mailbox: deleted, its rows are being swept */
+	KEY_GUARD = 'y',    /* shared body: may get more holders (shared_body.h) */
 };
 
-#define KEY_MAX 32 /* of all but names */
+#define KEY_MAX 64 /* of all but names */
 
 struct key {
 	size_t n;

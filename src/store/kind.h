@@ -7,6 +7,7 @@
 #define STORE_KIND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include "base/buf.h"
 #include "store/engine.h"
 #include "store/rowmap.h"
@@ -65,6 +66,9 @@ struct engine_kind {
 	bool (*has_room)(struct engine *e);
 };
 
+/* shared_body.c: what is shared and nobody holds is dropped, soon. */
+void engine_sweep_shared(struct engine *e);
+
 extern const struct engine_kind engine_mem, engine_rocks;
 
 /* The first member of each kind's own struct. */
@@ -73,6 +77,7 @@ struct engine {
 	struct executor *workers;
 	unsigned flags;
 	uint64_t recounted;
+	atomic_bool sweeps; /* an op that looks after what is shared has yet to begin */
 	void (*at)(void *arg, const char *point); /* for tests */
 	void *at_arg;
 	struct commit *commit; /* NULL when read-only */
@@ -128,6 +133,8 @@ struct txn {
 	struct account_id account;
 	struct arena *arena;
 	struct rowmap *writes; /* NULL: none */
+	struct rowmap *common; /* the same, of the common account */
+	bool lets_go;	       /* of a shared body: it is to be looked after */
 	struct txn_body *keeps;
 	struct rowmap *drops; /* by body id; NULL: none */
 	const struct body_move *moves; /* of bodies of the account, sorted */

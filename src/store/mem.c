@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "store/commit.h"
+#include "store/shared_body.h"
 
 struct mem {
 	struct engine engine;
@@ -112,24 +113,31 @@ static struct span body_key(struct txn *t, struct body_id id)
 	return account_key(t->arena, t->account, span_of(id.b, sizeof id.b));
 }
 
-static enum err mem_write(struct txn *t)
+static void write_rows(struct mem *m, struct txn *t, struct account_id a,
+		       struct rowmap *rows)
 {
-	struct mem *m = mem_of(t->engine);
-	pthread_rwlock_wrlock(&m->lock);
-	const struct row *r = t->writes ? rowmap_seek(t->writes, SPAN_NONE, false) : NULL;
+	const struct row *r = rows ? rowmap_seek(rows, SPAN_NONE, false) : NULL;
 	for (; r; r = rowmap_next(r)) {
-		struct span full = account_key(t->arena, t->account, r->key);
+		struct span full = account_key(t->arena, a, r->key);
 		if (r->is_delete)
 			rowmap_remove(m->rows, full);
 		else
 			rowmap_put(m->rows, full, r->value, false);
 	}
+}
+
+static enum err mem_write(struct txn *t)
+{
+	struct mem *m = mem_of(t->engine);
+	pthread_rwlock_wrlock(&m->lock);
+	write_rows(m, t, t->account, t->writes);
+	write_rows(m, t, common_account(), t->common);
 	for (struct txn_body *k = t->keeps; k; k = k->next) {
 		struct mem_put *p = TASK_OWNER(k->put, struct mem_put, put);
 		rowmap_put(m->bodies, body_key(t, k->put->id), buf_span(&p->bytes),
 			   false);
 	}
-	r = t->drops ? rowmap_seek(t->drops, SPAN_NONE, false) : NULL;
+	const struct row *r = t->drops ? rowmap_seek(t->drops, SPAN_NONE, false) : NULL;
 	for (; r; r = rowmap_next(r))
 		rowmap_remove(m->bodies, account_key(t->arena, t->account, r->key));
 	pthread_rwlock_unlock(&m->lock);

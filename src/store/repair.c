@@ -11,6 +11,7 @@
 #include "mail/text_index.h"
 #include "store/change.h"
 #include "store/check.h"
+#include "store/shared_body.h"
 
 struct repair_op {
 	struct store_op o;
@@ -434,6 +435,8 @@ static enum err repair_plan(struct store_op *o, struct change *c)
 	if (rc == ERR_OK)
 		rc = scan(&r, KEY_DIGEST, digest_row);
 	if (rc == ERR_OK)
+		rc = check_parts(&x->c, c->t, x->mended);
+	if (rc == ERR_OK)
 		repair_header(&r);
 	free(r.at);
 	free(r.drop);
@@ -482,6 +485,34 @@ static bool one_account(void *arg, struct span name, struct account_id id)
 	return atomic_load(&w->failed) == ERR_OK;
 }
 
+static enum err common_plan(struct engine_op *e, struct txn *t)
+{
+	struct repair_op *x = (struct repair_op *)(void *)e;
+	return repair_common(&x->c, t, x->mended);
+}
+
+/* What accounts share, when each of them is right. */
+static void repair_shared(struct walk *w)
+{
+	struct repair_op *x = op_new(
+	    sizeof *x, w->s, NULL,
+	    (struct op_to){ w->s->workers, repair_done, &w->failed });
+	x->o.is_background = true;
+	x->o.e.account = common_account();
+	x->o.e.plan = common_plan;
+	x->o.e.publish = NULL;
+	x->o.e.again = NULL;
+	x->o.e.abandon = NULL;
+	x->o.free_more = repair_free;
+	x->c.store = w->s;
+	x->c.finding = w->said;
+	x->c.arg = w->arg;
+	x->mended = w->mended;
+	store_background(w->s, 1);
+	op_start(&x->o);
+	store_wait_quiet(w->s);
+}
+
 enum err store_repair(struct store *s, void (*said)(void *arg, const char *sentence),
 		      void *arg, uint64_t *ret_mended)
 {
@@ -490,5 +521,7 @@ enum err store_repair(struct store *s, void (*said)(void *arg, const char *sente
 	if (*ret_mended > 0 && said)
 		said(arg, "What is held of the segments is counted anew.");
 	enum err rc = engine_list(s->engine, SPAN_NONE, SIZE_MAX, one_account, &w);
+	if (rc == ERR_OK && atomic_load(&w.failed) == ERR_OK)
+		repair_shared(&w);
 	return rc == ERR_OK ? atomic_load(&w.failed) : rc;
 }

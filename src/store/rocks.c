@@ -1,5 +1,6 @@
 /* The rocks engine: rows of accounts and names. */
 #include "store/rocks.h"
+#include "store/shared_body.h"
 
 #include <stdlib.h>
 
@@ -159,15 +160,14 @@ static void rocks_snapshot_end(struct txn *t)
 
 /* ---- writing ---- */
 
-static void batch_rows(struct txn *t, rocksdb_writebatch_t *batch)
+static void batch_rows(struct rocks *r, rocksdb_writebatch_t *batch, struct account_id a,
+		       struct rowmap *rows)
 {
-	struct rocks *r = rocks_of(t->engine);
 	struct buf full = { 0 };
-	buf_put(&full, span_of(t->account.b, sizeof t->account.b));
-	const struct row *row = t->writes ? rowmap_seek(t->writes, SPAN_NONE, false)
-					  : NULL;
+	buf_put(&full, span_of(a.b, sizeof a.b));
+	const struct row *row = rows ? rowmap_seek(rows, SPAN_NONE, false) : NULL;
 	for (; row; row = rowmap_next(row)) {
-		buf_truncate(&full, sizeof t->account.b);
+		buf_truncate(&full, sizeof a.b);
 		buf_put(&full, row->key);
 		struct span k = buf_span(&full);
 		if (row->is_delete)
@@ -183,7 +183,8 @@ static enum err rocks_write(struct txn *t)
 {
 	struct rocks *r = rocks_of(t->engine);
 	rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-	batch_rows(t, batch);
+	batch_rows(r, batch, t->account, t->writes);
+	batch_rows(r, batch, common_account(), t->common);
 	enum err rc = rocks_batch_bodies(t, batch);
 	if (rc == ERR_OK && t->n_moves)
 		rc = rocks_batch_moves(t, batch);

@@ -357,7 +357,7 @@ void rocks_bodies_read(struct engine *e, struct account_id a, const struct body_
 				  : ERR_NOENT;
 		if (ret_rc[i] != ERR_OK) { /* moved meanwhile, or else this says why */
 			buf_truncate(out, before);
-			ret_rc[i] = rocks_body_read(e, a, ids[i], 0, SIZE_MAX, out);
+			ret_rc[i] = engine_body_read(e, a, ids[i], 0, SIZE_MAX, out);
 		}
 		ret_bytes[i] = out->n - before;
 	}

@@ -38,7 +38,7 @@ enum {
 };
 
 static const char *const cf_names[N_CF] = { "default", "idx", "body", "name", "seg" };
-/* Format 2 is format 1 with digests: it becomes one when it is opened for writing. */
+/* Format 2 is format 1 with digests and bodies that accounts share: it becomes one when it is opened for writing. */
 static const char format_row[] = "format", format_value[] = "2", format_before[] = "1",
 		  store_row[] = "store", probe_row[] = "probe";
 

@@ -1,6 +1,7 @@
 /* The store: opening and closing, and opening an account by its name. */
 #include <stdlib.h>
 
+#include "store/incoming.h"
 #include "store/moving.h"
 
 enum err store_open(const struct engine_config *c, struct store **ret,
@@ -37,6 +38,7 @@ enum err store_open(const struct engine_config *c, struct store **ret,
 			store_close(s);
 			return rc;
 		}
+		store_recover_shared(s);
 	}
 	*ret = s;
 	return ERR_OK;

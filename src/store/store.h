@@ -247,6 +247,24 @@ uint64_t incoming_bytes(const struct incoming *in);
 /* Drops it (aborted APPEND, lost connection); NULL is fine. Not after messages_append. */
 void incoming_free(struct incoming *in);
 
+/*
+ * A message that goes to several accounts: fed and kept once, it is there for all of them.
+ * Then each one's incoming is fed what is put before it for that account, is told to share,
+ * and is fed the message again, the same bytes, which are looked at and not written. Only
+ * what comes before it is the account's own. It may be shared until the last reference to it goes,
+ * which each such incoming has as well.
+ */
+struct shared;
+struct shared *shared_new(struct store *s, struct executor *home,
+			  void (*drained)(void *arg), void *arg);
+/* As incoming_feed. */
+bool shared_feed(struct shared *sh, struct span s);
+/* ERR_FULL as messages_append. */
+struct op *shared_keep(struct shared *sh, struct op_to to);
+void shared_unref(struct shared *sh); /* NULL is fine */
+/* `sh` is kept. False: what came before is too much, so it does not. */
+bool incoming_share(struct incoming *in, struct shared *sh);
+
 struct append_item {
 	struct incoming *body;     /* becomes the op's */
 	struct flag_names flags;

@@ -2,6 +2,9 @@
 #include "store/kind.h"
 
 #include <assert.h>
+#include <stdlib.h>
+
+#include "store/shared_body.h"
 
 void txn_init(struct txn *t, struct engine *e, struct account_id a)
 {
@@ -16,7 +19,7 @@ void txn_done(struct txn *t)
 
 bool txn_has_writes(const struct txn *t)
 {
-	return t->writes || t->keeps || t->drops || t->n_moves;
+	return t->writes || t->common || t->keeps || t->drops || t->n_moves;
 }
 
 struct arena *txn_arena(struct txn *t)
@@ -57,24 +60,35 @@ static bool may_write(struct txn *t)
 	return !t->is_read_only;
 }
 
-static void write_row(struct txn *t, struct span key, struct span value, bool is_delete)
+static void write_row(struct txn *t, struct rowmap **to, struct span key,
+		      struct span value, bool is_delete)
 {
 	assert(key.n > 0);
 	if (!may_write(t))
 		return;
-	if (!t->writes)
-		t->writes = rowmap_new(t->arena);
-	rowmap_put(t->writes, key, value, is_delete);
+	if (!*to)
+		*to = rowmap_new(t->arena);
+	rowmap_put(*to, key, value, is_delete);
 }
 
 void txn_put(struct txn *t, struct span key, struct span value)
 {
-	write_row(t, key, value, false);
+	write_row(t, &t->writes, key, value, false);
 }
 
 void txn_delete(struct txn *t, struct span key)
 {
-	write_row(t, key, SPAN_NONE, true);
+	write_row(t, &t->writes, key, SPAN_NONE, true);
+}
+
+void txn_put_common(struct txn *t, struct span key, struct span value)
+{
+	write_row(t, &t->common, key, value, false);
+}
+
+void txn_delete_common(struct txn *t, struct span key)
+{
+	write_row(t, &t->common, key, SPAN_NONE, true);
 }
 
 struct merge {
@@ -170,9 +184,55 @@ enum err txn_get_many(struct txn *t, const struct span *keys, size_t n,
 	return rc;
 }
 
+/* Those that share their bytes come in between, in the order of ids. */
+struct bodies {
+	bool (*body)(void *arg, struct body_id id);
+	void *arg;
+	struct body_id *part;
+	size_t n, cap, at;
+	bool is_over;
+};
+
+static bool add_part(void *arg, struct span key, struct span value)
+{
+	struct bodies *b = arg;
+	if (b->n == b->cap) {
+		b->cap = b->cap ? 2 * b->cap : 64;
+		b->part = xrealloc(b->part, b->cap * sizeof *b->part);
+	}
+	b->n += key_read_body(key, &b->part[b->n]);
+	return true;
+}
+
+/* The parts before `id`; NULL: the rest. */
+static void parts_before(struct bodies *b, const struct body_id *id)
+{
+	for (; !b->is_over && b->at < b->n; b->at++) {
+		if (id && memcmp(b->part[b->at].b, id->b, sizeof id->b) >= 0)
+			return;
+		b->is_over = !b->body(b->arg, b->part[b->at]);
+	}
+}
+
+static bool one_body(void *arg, struct body_id id)
+{
+	struct bodies *b = arg;
+	parts_before(b, &id);
+	b->is_over = b->is_over || !b->body(b->arg, id);
+	return !b->is_over;
+}
+
 enum err txn_bodies(struct txn *t, bool (*body)(void *arg, struct body_id id), void *arg)
 {
-	return t->engine->kind->bodies(t, body, arg);
+	struct bodies b = { .body = body, .arg = arg };
+	struct key lo = { .n = 1, .b = { KEY_PART } }, hi = key_kind_end(KEY_PART);
+	enum err rc = txn_scan(t, key_span(&lo), key_span(&hi), add_part, &b);
+	if (rc == ERR_OK)
+		rc = t->engine->kind->bodies(t, one_body, &b);
+	if (rc == ERR_OK)
+		parts_before(&b, NULL);
+	free(b.part);
+	return rc;
 }
 
 enum err txn_body_keep(struct txn *t, struct body_put *p)
@@ -197,6 +257,10 @@ void txn_body_drop(struct txn *t, struct body_id id)
 			*k = (*k)->next;
 			return;
 		}
+	}
+	if (shared_part_drop(t, id)) {
+		t->lets_go = true;
+		return;
 	}
 	if (!t->drops)
 		t->drops = rowmap_new(t->arena);

@@ -1,5 +1,6 @@
 """Mail arrives: LMTP (RFC 2033) on a port and on a Unix socket, byte by byte."""
 
+import base64
 import contextlib
 import os
 import pathlib
@@ -514,6 +515,31 @@ def test_large_messages_to_one_and_to_many(site, size):
     for i, u in enumerate(users):
         assert all(body(m) == message for m in mails(site, u)), u
         assert len(mails(site, u)) == (2 if i == 0 else 1)
+
+
+def test_the_bytes_of_a_message_to_many_are_kept_once(site):
+    """Each has his own headers before them, and takes nothing from another."""
+    def stored():
+        return sum(f.stat().st_size for f in pathlib.Path(site.dir).glob("**/segments/*"))
+    users = [site.new_user() for _ in range(5)]
+    message = b"Subject: many\r\n\r\n" + b"".join(
+        base64.b64encode(os.urandom(48)) + b"\r\n" for _ in range(16000))
+    before = stored()
+    with Lmtp(site) as k:
+        k.deliver(message, *users)
+    assert len(message) * .7 < stored() - before < len(message) * 1.5
+    for u in users:
+        got, = mails(site, u)
+        assert body(got) == message
+        assert HEADER.match(got)[8] == u.encode()
+        assert not any(o.encode() in got for o in users if o != u)
+    for u in users[:4]:
+        with site.session(u) as k:
+            k.select()
+            k.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+            k.ok("EXPUNGE")
+    run("check", site.dir)
+    assert body(mails(site, users[4])[0]) == message
 
 
 def peak(site):

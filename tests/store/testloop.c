@@ -95,6 +95,9 @@ void site_open(struct site *s)
 				   .commit_chunks = s->commit_chunks,
 				   .at = s->at,
 				   .at_arg = s->at_arg,
+				   .segment_bytes = s->segment_bytes,
+				   .tick_ms = s->tick_ms,
+				   .pass_ms = s->pass_ms,
 				   .fatal = fatal };
 	if (store_open(&c, &s->store, &why) != ERR_OK)
 		fail_msg("%.*s", (int)why.n, buf_span(&why).p);

@@ -38,6 +38,8 @@ struct site {
 	uint32_t commit_chunks;	  /* 0: the usual */
 	void (*at)(void *arg, const char *point); /* engine.h */
 	void *at_arg;
+	uint32_t segment_bytes; /* these three: 0, the usual */
+	unsigned tick_ms, pass_ms;
 	char dir[64];
 	struct workers *workers;
 	struct store *store;
