@@ -274,8 +274,7 @@ static enum verdict seen_set(struct cmd *cmd)
 	return go_on(cmd);
 }
 
-/* The history has been looked into, if it was to be. */
-static enum verdict begin(struct cmd *cmd)
+static enum verdict begin_whole(struct cmd *cmd)
 {
 	struct fetch_state *st = cmd->state;
 	struct selected *sel = cmd->session->selected;
@@ -294,6 +293,23 @@ static enum verdict begin(struct cmd *cmd)
 	if (st->args.sets_seen && !sel->read_only && place_may(&sel->place, RIGHT_S))
 		return mark_seen(cmd);
 	return go_on(cmd);
+}
+
+static enum verdict whole(struct cmd *cmd)
+{
+	return cmd->op->rc == ERR_OK ? begin_whole(cmd) : reply_err(cmd, cmd->op->rc);
+}
+
+/* The history has been looked into, if it was to be. */
+static enum verdict begin(struct cmd *cmd)
+{
+	struct fetch_state *st = cmd->state;
+	struct mailbox *m = cmd->session->selected->mailbox;
+
+	if (!(st->args.kinds & ~(unsigned)(FETCH_UID | FETCH_FLAGS | FETCH_MODSEQ)) ||
+	    mailbox_is_whole_now(m))
+		return begin_whole(cmd);
+	return cmd_wait(cmd, FETCH_WHOLE, mailbox_whole(m, cmd_to(cmd)));
 }
 
 static enum verdict looked(struct cmd *cmd)
@@ -336,6 +352,7 @@ static enum verdict run(struct cmd *cmd)
 	switch ((enum fetch_step)cmd->step) {
 	case FETCH_PARSE: return parse(cmd);
 	case FETCH_LOOKED: return looked(cmd);
+	case FETCH_WHOLE: return whole(cmd);
 	case FETCH_SEEN: return seen_set(cmd);
 	case FETCH_CHUNK_CAME: return chunk_came(cmd);
 	case FETCH_ITEMS: return items_go_on(cmd);

@@ -103,7 +103,7 @@ static enum verdict run(struct cmd *cmd)
 }
 
 static const struct command commands[] = {
-	{ "SEARCH", IN_SELECTED, CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
+	{ "SEARCH", IN_SELECTED, CMD_MESSAGES | CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
 	{ 0 },
 };
 const struct extension cmd_search = {

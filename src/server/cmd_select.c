@@ -172,10 +172,10 @@ static enum verdict run(struct cmd *cmd, bool read_only)
 	}
 	if (!place_find(cmd, name, RIGHT_R, &st->place))
 		return cmd->verdict;
-	mailbox = place_open_now(&st->place);
+	mailbox = place_select_now(&st->place);
 	if (mailbox)
 		return answer(cmd, mailbox);
-	return cmd_wait(cmd, ANSWER, place_open(&st->place, cmd_to(cmd)));
+	return cmd_wait(cmd, ANSWER, place_select(&st->place, cmd_to(cmd)));
 }
 
 static enum verdict run_select(struct cmd *cmd)

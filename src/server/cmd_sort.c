@@ -338,7 +338,7 @@ static enum verdict run(struct cmd *cmd)
 }
 
 static const struct command commands[] = {
-	{ "SORT", IN_SELECTED, CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
+	{ "SORT", IN_SELECTED, CMD_MESSAGES | CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
 	{ 0 },
 };
 const struct extension cmd_sort = {

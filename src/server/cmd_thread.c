@@ -171,7 +171,7 @@ static enum verdict run(struct cmd *cmd)
 }
 
 static const struct command commands[] = {
-	{ "THREAD", IN_SELECTED, CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
+	{ "THREAD", IN_SELECTED, CMD_MESSAGES | CMD_UID | CMD_NUMBERS | CMD_NO_EXPUNGE, run },
 	{ 0 },
 };
 const struct extension cmd_thread = {

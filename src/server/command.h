@@ -58,6 +58,7 @@ enum {
 	CMD_STREAM_SECOND = 16, /* but the second argument, a mailbox, may be one (REPLACE) */
 	CMD_NUMBERS = 32,   /* takes message numbers, but for UID x: BAD under UIDONLY */
 	CMD_TELLS = 64,	    /* EXPUNGE is its own answer: told whatever NOTIFY says */
+	CMD_MESSAGES = 256, /* needs what never changes of the selected mailbox's messages */
 	CMD_OPERATOR = 128, /* known on the operator's socket only (server.h, is_operator) */
 	CMD_LEAVES = 256,   /* ends the selection: also of a mailbox he may not read any more */
 };
@@ -84,6 +85,7 @@ struct cmd {
 	enum verdict verdict; /* place.h */
 	struct place_opened *opened; /* place.c */
 	int step;	   /* the command's own; 0 at first */
+	bool has_asked;	   /* for that, CMD_MESSAGES */
 	void *state;	   /* the command's own, in its arena */
 	struct op *op; /* in flight; in run() after WAIT_OP: completed, its result valid
 			* until run() returns */

@@ -337,9 +337,23 @@ static void start_wait(struct conn *c)
 	}
 }
 
+/* SELECT leaves unread what flags do not need (store.h, mailbox_whole). */
+static enum verdict run(struct cmd *cmd)
+{
+	const struct selected *sel = cmd->session->selected;
+
+	if (!(cmd->def->flags & CMD_MESSAGES) || cmd->step != 0 || !sel ||
+	    mailbox_is_whole_now(sel->mailbox))
+		return cmd->def->run(cmd);
+	if (cmd->has_asked)
+		return reply_err(cmd, cmd->op->rc == ERR_OK ? ERR_CORRUPT : cmd->op->rc);
+	cmd->has_asked = true;
+	return cmd_wait(cmd, 0, mailbox_whole(sel->mailbox, cmd_to(cmd)));
+}
+
 void conn_step(struct conn *c)
 {
-	enum verdict verdict = c->cmd->def->run(c->cmd);
+	enum verdict verdict = run(c->cmd);
 
 	switch (verdict) {
 	case CMD_WAIT:

@@ -22,6 +22,7 @@ enum {
 enum fetch_step {
 	FETCH_PARSE,
 	FETCH_LOOKED,
+	FETCH_WHOLE,
 	FETCH_SEEN,
 	FETCH_NEXT,
 	FETCH_ITEMS,

@@ -398,7 +398,17 @@ struct mailbox *place_open_now(const struct place *p)
 	return mailbox_open_as_now(p->account, p->path, p->user);
 }
 
+struct mailbox *place_select_now(const struct place *p)
+{
+	return p->user.n ? place_open_now(p) : mailbox_select_now(p->account, p->path);
+}
+
 struct op *place_open(const struct place *p, struct op_to to)
 {
 	return mailbox_open_as(p->account, p->path, p->user, to);
+}
+
+struct op *place_select(const struct place *p, struct op_to to)
+{
+	return p->user.n ? place_open(p, to) : mailbox_select(p->account, p->path, to);
 }

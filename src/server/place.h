@@ -100,5 +100,8 @@ bool place_filter_flags(const struct place *p, struct flag_names *f);
 /* The mailbox there, as this user sees it: mailbox_open_now() and mailbox_open(). */
 struct mailbox *place_open_now(const struct place *p);
 struct op *place_open(const struct place *p, struct op_to to);
+/* Likewise mailbox_select_now() and mailbox_select(). */
+struct mailbox *place_select_now(const struct place *p);
+struct op *place_select(const struct place *p, struct op_to to);
 
 #endif

@@ -20,14 +20,33 @@ static uint32_t end_of(const struct box *b)
 	return s->mailbox == b->number ? s->chunk : UINT32_MAX;
 }
 
-/* An open mailbox is loaded whole, at once: its sessions need its views. */
+/*
+ * Before anything changes in it, an open mailbox is whole: until then it has one version,
+ * to which the rows of what never changes belong. It may stand there twice, when the head
+ * was dropped and read anew.
+ */
+static enum err fill_open(struct box *b)
+{
+	struct mailbox *m = b->mailbox;
+	pthread_mutex_lock(&b->c->a->lock);
+	struct view *published = m->published ? view_ref(m->published) : NULL;
+	pthread_mutex_unlock(&b->c->a->lock);
+	enum err rc = view_fill(b->c->t, m->head);
+	if (rc == ERR_OK && published)
+		rc = view_fill(b->c->t, published);
+	view_unref(published);
+	return rc;
+}
+
+/* All flags of an open mailbox are loaded at once: its sessions need its views. */
 static enum err load_open(struct box *b)
 {
 	struct mailbox *m = b->mailbox;
 	if (!m->head) {
 		struct view *v;
 		enum err rc = mailbox_load(b->c->t, b->c->a, b->number, &b->h,
-					   keywords_ref(b->keywords), end_of(b), &v);
+					   keywords_ref(b->keywords), end_of(b), false,
+					   &v);
 		if (rc != ERR_OK)
 			return rc;
 		account_view_made(b->c->a, v);
@@ -38,7 +57,7 @@ static enum err load_open(struct box *b)
 		pthread_mutex_unlock(&b->c->a->lock);
 	}
 	b->base = view_ref(m->head);
-	return ERR_OK;
+	return b->c->needs_no_info ? ERR_OK : fill_open(b);
 }
 
 enum err change_box(struct change *c, uint32_t number, struct box **ret)
@@ -291,7 +310,7 @@ enum err box_view(struct box *b, struct view **ret)
 		return ERR_OK;
 	}
 	return mailbox_load(b->c->t, b->c->a, b->number, &b->h, keywords_ref(b->keywords),
-			    end_of(b), ret);
+			    end_of(b), true, ret);
 }
 
 enum err box_keyword(struct box *b, struct span name, bool make, uint32_t *ret)

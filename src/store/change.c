@@ -30,6 +30,7 @@ enum err change_begin(struct change *c, struct txn *t, struct store_op *op)
 {
 	struct account *a = op->account;
 	*c = (struct change){ .t = t, .op = op, .a = a };
+	c->needs_no_info = op->needs_no_info;
 	if (atomic_exchange(&a->drop_head, false))
 		account_drop_head(a);
 	if (!a->has_head) {

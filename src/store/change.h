@@ -41,6 +41,7 @@ struct change {
 	struct account_header h;
 	uint64_t modseq;    /* of this change; 0 until change_modseq() */
 	bool is_dirty;	    /* the account's header */
+	bool needs_no_info; /* boxes need not be whole: no message changes */
 	struct tree *names; /* a reference: the head's, or the edited one */
 	bool names_changed;
 	struct attr_set *attrs; /* as names */
@@ -176,11 +177,14 @@ enum err copy_messages(struct copying *t, struct box *from, const struct view *v
 		       const struct numset *uids, bool move, struct numset *ret_source,
 		       struct numset *ret_target);
 
-/* Reads all chunks of a mailbox (load.c), those before `end`. Takes over `keywords`. One
- * reference; not yet on the account's list. */
+/* Reads all chunks of a mailbox (load.c), those before `end`; with `whole` what never changes
+ * too. Takes over `keywords`. One reference; not yet on the account's list. */
 enum err mailbox_load(struct txn *t, struct account *a, uint32_t number,
 		      const struct mailbox_header *h, struct keywords *keywords,
-		      uint32_t end, struct view **ret);
+		      uint32_t end, bool whole, struct view **ret);
+/* Reads what never changes of the messages of a view that is not whole. Before the plan
+ * writes. */
+enum err view_fill(struct txn *t, struct view *v);
 /* Ranges of a vanished row, added to `to`. */
 enum err vanished_read(struct span row, struct numset *to);
 /* Such a row; it lives as long as the plan. */

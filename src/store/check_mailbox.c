@@ -97,7 +97,7 @@ enum err check_mailbox(struct check *c, const struct name *n)
 	enum err rc = mailbox_header_get(c->t, n->mailbox, &h, &keywords);
 	uint32_t end = c->staged.mailbox == n->mailbox ? c->staged.chunk : UINT32_MAX;
 	if (rc == ERR_OK)
-		rc = mailbox_load(c->t, c->a, n->mailbox, &h, keywords, end, &v);
+		rc = mailbox_load(c->t, c->a, n->mailbox, &h, keywords, end, true, &v);
 	if (rc == ERR_NOENT || rc == ERR_CORRUPT) {
 		check_say(
 		    c, "mailbox %u (%.*s): its rows are damaged or do not fit together",

@@ -96,7 +96,8 @@ static uint32_t block_rank(const struct block *b, uint32_t bit)
 
 const struct view_info *chunk_info(const struct chunk *c, uint32_t slot)
 {
-	const struct block *b = c->block[slot / BLOCK_UIDS];
+	const struct block *b = __atomic_load_n(&c->block[slot / BLOCK_UIDS],
+						__ATOMIC_ACQUIRE);
 	uint32_t bit = slot % BLOCK_UIDS;
 	if (!b || !(b->mask >> bit & 1))
 		return NULL;

@@ -91,6 +91,7 @@ uint32_t mask_select(const uint64_t mask[4], uint32_t i);
 uint32_t mask_next(const uint64_t mask[4], uint32_t from);
 
 /* The constant part of a message that is in the chunk; NULL if its block is not loaded.
+ * Loops ask while a plan loads blocks into the chunks of a view (view_fill).
  */
 const struct view_info *chunk_info(const struct chunk *c, uint32_t slot);
 bool overflow_has(const struct overflow *o, uint32_t slot, uint32_t keyword);

@@ -7,7 +7,7 @@ struct load {
 	struct view *v;
 	uint32_t cap;
 	uint32_t end; /* of the chunks */
-	uint32_t at; /* the chunk that blocks and keywords are being given to */
+	uint32_t at;  /* the chunk that blocks and keywords are being given to */
 	enum err rc;
 };
 
@@ -48,8 +48,9 @@ static bool block_row(void *arg, struct span key, struct span value)
 	if (l->rc != ERR_OK)
 		return false;
 	struct chunk *c = walk_to(l, index / CHUNK_BLOCKS);
-	if (c)
-		c->block[index % CHUNK_BLOCKS] = b;
+	struct block **to = c ? &c->block[index % CHUNK_BLOCKS] : NULL;
+	if (to && !*to)
+		__atomic_store_n(to, b, __ATOMIC_RELEASE);
 	else
 		block_unref(b);
 	l->rc = c ? ERR_OK : ERR_CORRUPT;
@@ -85,18 +86,12 @@ static enum err scan(struct txn *t, struct load *l, enum key_kind kind, uint32_t
 	return rc == ERR_OK ? l->rc : rc;
 }
 
-/* What the rest of the code takes for granted: each message has its constant part, and
- * the header counts what is there. */
+/* What the rest of the code takes for granted: the header counts what is there. */
 static enum err verify(const struct view *v)
 {
 	uint64_t n = 0, unseen = 0, deleted = 0;
 	for (uint32_t i = 0; i < v->n_chunks; i++) {
 		const struct chunk *c = v->chunk[i];
-		for (uint32_t k = 0; k < CHUNK_BLOCKS; k++) {
-			uint32_t live = (uint32_t)(c->mask[k / 2] >> (k % 2 * 32));
-			if (live && (!c->block[k] || live & ~c->block[k]->mask))
-				return ERR_CORRUPT;
-		}
 		n += c->n;
 		unseen += c->unseen;
 		deleted += c->deleted;
@@ -112,18 +107,45 @@ static enum err verify(const struct view *v)
 	return is_right ? ERR_OK : ERR_CORRUPT;
 }
 
+static bool has_all(const struct chunk *c)
+{
+	for (uint32_t k = 0; k < CHUNK_BLOCKS; k++) {
+		uint32_t live = (uint32_t)(c->mask[k / 2] >> (k % 2 * 32));
+		if (live && (!c->block[k] || live & ~c->block[k]->mask))
+			return false;
+	}
+	return true;
+}
+
+static enum err fill(struct txn *t, struct view *v, uint32_t end)
+{
+	struct load l = { .v = v, .end = end };
+	enum err rc = scan(t, &l, KEY_INFO, CHUNK_BLOCKS, block_row);
+	for (uint32_t i = 0; i < v->n_chunks && rc == ERR_OK; i++)
+		rc = has_all(v->chunk[i]) ? ERR_OK : ERR_CORRUPT;
+	if (rc == ERR_OK)
+		atomic_store(&v->is_whole, true);
+	return rc;
+}
+
+enum err view_fill(struct txn *t, struct view *v)
+{
+	uint32_t end = v->n_chunks > 0 ? v->chunk[v->n_chunks - 1]->index + 1 : 0;
+	return atomic_load(&v->is_whole) ? ERR_OK : fill(t, v, end);
+}
+
 enum err mailbox_load(struct txn *t, struct account *a, uint32_t number,
 		      const struct mailbox_header *h, struct keywords *keywords,
-		      uint32_t end, struct view **ret)
+		      uint32_t end, bool whole, struct view **ret)
 {
 	struct load l = { .v = view_new(a, number, h, keywords, 0), .end = end };
 	enum err rc = scan(t, &l, KEY_CHUNK, 1, chunk_row);
-	if (rc == ERR_OK)
-		rc = scan(t, &l, KEY_INFO, CHUNK_BLOCKS, block_row);
 	if (rc == ERR_OK && keywords->n > STORE_KEYWORDS_FLAGS)
 		rc = scan(t, &l, KEY_KEYWORDS, 1, overflow_row);
 	if (rc == ERR_OK)
 		rc = verify(l.v);
+	if (rc == ERR_OK && whole)
+		rc = fill(t, l.v, end);
 	if (rc == ERR_OK)
 		*ret = l.v;
 	else

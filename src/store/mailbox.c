@@ -72,6 +72,7 @@ static void save_recent(struct mailbox *m)
 	struct store_op *o = op_new(sizeof *o, s, m->account, to);
 	o->is_background = true;
 	o->plan = recent_plan;
+	o->needs_no_info = true;
 	o->mailbox = m; /* the reference that was to be given back */
 	op_start(o);
 }
@@ -207,7 +208,7 @@ static void open_ready(struct store_op *o)
 	pthread_mutex_unlock(&m->account->lock);
 }
 
-struct mailbox *mailbox_open_now(struct account *a, struct span path)
+static struct mailbox *open_now(struct account *a, struct span path, bool whole)
 {
 	struct buf name = { 0 };
 	struct mailbox *m = NULL;
@@ -216,7 +217,8 @@ struct mailbox *mailbox_open_now(struct account *a, struct span path)
 		const struct name *n = names_find(&a->names->names, buf_span(&name));
 		if (n && (n->flags & NAME_EXISTS))
 			m = find(a, n->mailbox);
-		if (m && (!m->published || m->is_gone)) {
+		if (m && (!m->published || m->is_gone ||
+			  (whole && !atomic_load(&m->published->is_whole)))) {
 			m->refs--; /* somebody else has one: it is not the last */
 			m = NULL;
 		}
@@ -228,14 +230,61 @@ struct mailbox *mailbox_open_now(struct account *a, struct span path)
 	return m;
 }
 
-struct op *mailbox_open(struct account *a, struct span path, struct op_to to)
+struct mailbox *mailbox_open_now(struct account *a, struct span path)
+{
+	return open_now(a, path, true);
+}
+
+struct mailbox *mailbox_select_now(struct account *a, struct span path)
+{
+	return open_now(a, path, false);
+}
+
+static struct op *open_start(struct account *a, struct span path, bool whole,
+			     struct op_to to)
 {
 	struct store_op *o = op_new(sizeof *o, a->store, a, to);
 	enum err rc = op_path(path, false, &o->path);
 	if (rc != ERR_OK)
 		return op_fail(o, ERR_NOENT);
 	o->plan = open_plan;
+	o->needs_no_info = !whole;
 	o->before_done = open_ready;
+	return op_start(o);
+}
+
+struct op *mailbox_open(struct account *a, struct span path, struct op_to to)
+{
+	return open_start(a, path, true, to);
+}
+
+struct op *mailbox_select(struct account *a, struct span path, struct op_to to)
+{
+	return open_start(a, path, false, to);
+}
+
+bool mailbox_is_whole_now(struct mailbox *m)
+{
+	const struct mailbox *of = m->of ? m->of : m;
+	pthread_mutex_lock(&m->account->lock);
+	bool is_whole = of->published && atomic_load(&of->published->is_whole);
+	pthread_mutex_unlock(&m->account->lock);
+	return is_whole;
+}
+
+/* One that is gone has been made whole before. */
+static enum err whole_plan(struct store_op *o, struct change *c)
+{
+	struct box *b;
+	enum err rc = change_box(c, o->mailbox->number, &b);
+	return rc == ERR_NOENT ? ERR_OK : rc;
+}
+
+struct op *mailbox_whole(struct mailbox *m, struct op_to to)
+{
+	struct store_op *o = op_new(sizeof *o, m->account->store, m->account, to);
+	o->mailbox = mailbox_ref(m);
+	o->plan = whole_plan;
 	return op_start(o);
 }
 

@@ -46,6 +46,7 @@ struct store_op {
 	bool always_ok; /* its rows are a convenience: failing to write them is no failure
 			 */
 	bool ignores_quota;
+	bool needs_no_info; /* of messages (change.h) */
 	bool may_make;	/* the account, if it has no rows yet */
 	struct news *news;
 	size_t n_news;

@@ -130,6 +130,7 @@ struct view *view_next(const struct view *old, const struct mailbox_header *h,
 	}
 	if (!borrow(v, old->holder, changed, n_changed))
 		hold_all(v);
+	atomic_init(&v->is_whole, true);
 	return v;
 }
 

@@ -33,7 +33,7 @@ struct view_msg {
 	uint32_t uid;
 	uint64_t modseq;
 	uint64_t flags;        /* enum flag in the low 8 bits, keyword k at bit 8 + k */
-	const struct view_info *info; /* lives as long as the view */
+	const struct view_info *info; /* lives as long as the view; NULL: mailbox_whole() */
 };
 
 uint32_t view_count(const struct view *v);   /* EXISTS */

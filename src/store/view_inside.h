@@ -35,6 +35,9 @@ struct view {
 	uint32_t n_chunks;
 	struct chunk **chunk; /* ascending, none empty */
 	uint32_t *base;	      /* messages before the chunk */
+	/* Every message has its constant part. False only of a mailbox's first view, until
+	 * something asks for them or changes a message. */
+	atomic_bool is_whole;
 	struct chunk_holder *holder; /* NULL: the view has the references itself */
 	struct view *under; /* that it is laid over (seen.h), a reference, or NULL */
 };

@@ -184,6 +184,97 @@ static void an_append_that_fails_half_way_leaves_nothing(void **state)
 	account_unref(a);
 }
 
+/* ---- what never changes is read when it is asked for ---- */
+
+static struct mailbox *select_inbox(struct account *a)
+{
+	struct done d = { 0 };
+	mailbox_select(a, SPAN("INBOX"), done_to(&site.loop, &d));
+	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
+	struct mailbox *m = mailbox_ref(d.mailbox);
+	done_clear(&d);
+	return m;
+}
+
+static void make_whole(struct mailbox *m)
+{
+	struct done d = { 0 };
+	mailbox_whole(m, done_to(&site.loop, &d));
+	assert_int_equal(done_wait(&site.loop, &d), ERR_OK);
+	done_clear(&d);
+	assert_true(mailbox_is_whole_now(m));
+}
+
+static struct account *filled(const char *name, size_t n)
+{
+	struct account *a = site_account(&site, name);
+	do_append_many(&site, a, "INBOX", n);
+	return a;
+}
+
+static void expect_infos(const struct view *v, bool are_there)
+{
+	for (uint32_t i = 1; i <= view_count(v); i++)
+		assert_int_equal(view_get(v, i).info != NULL, are_there);
+}
+
+static void a_selected_mailbox_becomes_whole_when_it_is_asked_to(void **state)
+{
+	struct account *a = filled("alice", 600);
+	struct mailbox *m = select_inbox(a);
+	struct view *v = mailbox_view_now(m);
+	assert_int_equal(view_count(v), 600);
+	assert_false(mailbox_is_whole_now(m));
+	assert_null(mailbox_open_now(a, SPAN("INBOX")));
+	expect_infos(v, false);
+	make_whole(m);
+	expect_infos(v, true);
+	struct mailbox *again = mailbox_open_now(a, SPAN("INBOX"));
+	assert_ptr_equal(again, m);
+	mailbox_unref(again);
+	view_unref(v);
+	mailbox_unref(m);
+	account_unref(a);
+}
+
+/* Blocks of which less than half is left are written anew: the first view has all. */
+static void a_change_makes_it_whole_first(void **state)
+{
+	struct account *a = filled("alice", 600);
+	struct mailbox *m = select_inbox(a);
+	struct view *v = mailbox_view_now(m);
+	assert_int_equal(do_flag(&site, m, "1:599", FLAGS_ADD, FLAG_DELETED, NULL), ERR_OK);
+	struct numset went = do_expunge(&site, m);
+	assert_int_equal(numset_count(&went), 599);
+	numset_done(&went);
+	expect_infos(v, true);
+	struct view *now = mailbox_view_now(m);
+	assert_int_equal(view_count(now), 1);
+	expect_infos(now, true);
+	view_unref(now);
+	view_unref(v);
+	mailbox_unref(m);
+	account_unref(a);
+}
+
+/* A commit that failed: what is read of the rows is no view that anybody has. */
+static void a_view_is_filled_though_its_head_was_dropped(void **state)
+{
+	struct account *a = filled("alice", 600);
+	struct mailbox *m = select_inbox(a);
+	struct view *v = mailbox_view_now(m);
+	atomic_store(&a->drop_head, true);
+	make_whole(m);
+	expect_infos(v, true);
+	assert_int_equal(do_append(&site, a, "INBOX", SPAN("x"), 0, NULL), 601);
+	struct view *now = mailbox_view_now(m);
+	expect_infos(now, true);
+	view_unref(now);
+	view_unref(v);
+	mailbox_unref(m);
+	account_unref(a);
+}
+
 int main(int argc, char **argv)
 {
 	site_args(argc, argv);
@@ -192,6 +283,9 @@ int main(int argc, char **argv)
 		T(sessions_side_by_side_keep_the_store_whole),
 		T(ops_of_one_account_run_in_order),
 		T(an_append_that_fails_half_way_leaves_nothing),
+		T(a_selected_mailbox_becomes_whole_when_it_is_asked_to),
+		T(a_change_makes_it_whole_first),
+		T(a_view_is_filled_though_its_head_was_dropped),
 	};
 	return cmocka_run_group_tests_name("sessions", tests, NULL, NULL);
 }
