@@ -187,7 +187,7 @@ class Sync(Big):
 
     def cells(self):
         for row, command in (('resync warm', ['-N', '20', 'resync']),
-                             ('fetch_body_deflate warm', ['big'])):
+                             ('fetch_body_deflate warm', ['-N', '1', 'big'])):
             for series, peer in (('Mailstile', 'mailstile'), ('Dovecot', 'dovecot'),
                                  ('Cyrus', 'cyrus')):
                 yield Cell(row, series,
