@@ -162,11 +162,11 @@ struct match_body {
 };
 
 struct match_body *match_body_new(const struct match_needle *needle, enum coding coding,
-				  struct span charset)
+				  struct span charset, bool is_html)
 {
 	struct match_body *b = xcalloc(1, sizeof *b);
 
-	body_text_begin(&b->source, coding, charset);
+	body_text_begin(&b->source, coding, charset, is_html);
 	match_begin(&b->match, needle);
 	return b;
 }

@@ -51,12 +51,13 @@ bool match_header_field(const struct match_needle *needle, struct span block,
 			struct span name);
 
 /*
- * In the body of a leaf part: decoded by its transfer encoding and charset, then
- * matched. An unknown encoding is matched undecoded, an unknown charset as UTF-8.
+ * In the body of a leaf part: decoded by its transfer encoding and charset, of HTML
+ * what its reader sees (body_text.h), then matched. An unknown encoding is matched
+ * undecoded, an unknown charset as UTF-8.
  */
 struct match_body;
 struct match_body *match_body_new(const struct match_needle *needle, enum coding coding,
-				  struct span charset);
+				  struct span charset, bool is_html);
 bool match_body_feed(struct match_body *b, struct span raw); /* true once found */
 bool match_body_finish(struct match_body *b);
 void match_body_free(struct match_body *b); /* NULL is fine */

@@ -1,5 +1,5 @@
 /*
- * The body index as bytes, version 1:
+ * The body index as bytes, version 2 (1 had HTML as it is written):
  *
  *   0  u8 version   1  u8 kind   2  u16 (little-endian) bytes of bits behind it
  *
@@ -14,7 +14,7 @@
 #include "mail/body_text.h"
 #include "mail/match.h"
 
-#define VERSION	   1
+#define VERSION	   2
 #define HEAD_BYTES 4
 #define HASH_BITS  18
 #define HASHES	   (1u << HASH_BITS)
@@ -90,9 +90,10 @@ static void fold(struct text_index *x)
 	take(x);
 }
 
-void text_index_part_begin(struct text_index *x, enum coding coding, struct span charset)
+void text_index_part_begin(struct text_index *x, enum coding coding, struct span charset,
+			   bool is_html)
 {
-	body_text_begin(&x->part, coding, charset);
+	body_text_begin(&x->part, coding, charset, is_html);
 	x->is_in_part = true;
 }
 
@@ -176,6 +177,11 @@ bool text_index_is_text(const struct summary_part *p)
 	       p->body_end > p->body_start;
 }
 
+bool text_index_is_html(const struct summary_part *p)
+{
+	return span_eq(p->subtype, SPAN("HTML"));
+}
+
 void text_index_message(struct text_index *x, const struct summary *s, struct span bytes,
 			struct buf *out)
 {
@@ -185,7 +191,7 @@ void text_index_message(struct text_index *x, const struct summary *s, struct sp
 		summary_part_get(s, i, &p);
 		if (!text_index_is_text(&p) || p.body_end > bytes.n)
 			continue;
-		text_index_part_begin(x, p.coding, p.charset);
+		text_index_part_begin(x, p.coding, p.charset, text_index_is_html(&p));
 		text_index_part_feed(x, span_sub(bytes, (size_t)p.body_start,
 						 (size_t)(p.body_end - p.body_start)));
 		text_index_part_end(x);
@@ -205,6 +211,11 @@ bool text_index_is_sound(struct span packed)
 	if (packed.p[1] == KIND_ALL)
 		return packed.n == HEAD_BYTES;
 	return packed.p[1] == KIND_BITS && packed.n == HEAD_BYTES + bits_bytes(packed);
+}
+
+bool text_index_is_old(struct span packed)
+{
+	return packed.n >= HEAD_BYTES && packed.p[0] < VERSION;
 }
 
 /* ---- sieves ---- */

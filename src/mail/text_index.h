@@ -17,7 +17,8 @@ struct text_index;
 struct text_index *text_index_new(void);
 void text_index_free(struct text_index *x); /* NULL is fine */
 /* The text of one part, in pieces cut anywhere, between a begin and an end. */
-void text_index_part_begin(struct text_index *x, enum coding coding, struct span charset);
+void text_index_part_begin(struct text_index *x, enum coding coding, struct span charset,
+			   bool is_html);
 void text_index_part_feed(struct text_index *x, struct span raw);
 void text_index_part_end(struct text_index *x);
 /* Appends the index of the parts so far; the builder is then as new. */
@@ -27,8 +28,11 @@ void text_index_message(struct text_index *x, const struct summary *s, struct sp
 			struct buf *out);
 /* Whether a part is one of those that are searched. */
 bool text_index_is_text(const struct summary_part *p);
+bool text_index_is_html(const struct summary_part *p); /* and is to be seen through */
 /* Whether the bytes, of a disk perhaps, are an index. */
 bool text_index_is_sound(struct span packed);
+/* Of HTML as it was written, before version 2: as good as none. */
+bool text_index_is_old(struct span packed);
 
 /*
  * A sieve: a search program as far as indexes can answer it. Terms are texts that bodies

@@ -64,7 +64,8 @@ static void part_begin(struct text_walk *w)
 	for (struct term *t = w->search->texts; t; t = t->next_text)
 		if (!t->is_found)
 			t->matcher = match_body_new(t->needle, w->now.coding,
-						    w->now.charset);
+						    w->now.charset,
+						    text_index_is_html(&w->now));
 }
 
 static void part_end(struct text_walk *w)

@@ -48,7 +48,7 @@ static enum err add_part(struct gather_op *x, struct text_index *to, struct body
 	uint64_t off = p->body_start;
 	enum err rc = ERR_OK;
 
-	text_index_part_begin(to, p->coding, p->charset);
+	text_index_part_begin(to, p->coding, p->charset, text_index_is_html(p));
 	while (rc == ERR_OK && off < p->body_end) {
 		uint64_t left = p->body_end - off;
 

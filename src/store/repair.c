@@ -127,7 +127,8 @@ static bool count_vanished(void *arg, struct span key, struct span value)
 	struct numset s = { 0 };
 	uint64_t modseq;
 	if (!key_read_vanished(key, &modseq) || vanished_read(value, &s) != ERR_OK ||
-	    (s.n == 0 && v->n > 0) || modseq > x->h.modseq || numset_max(&s) >= x->h.uidnext)
+	    (s.n == 0 && v->n > 0) || modseq > x->h.modseq ||
+	    numset_max(&s) >= x->h.uidnext)
 		v->is_bad = true;
 	numset_intersect(&s, &x->present);
 	v->is_bad = v->is_bad || s.n > 0;
@@ -335,7 +336,8 @@ static bool words_row(void *arg, struct span key, struct span value)
 {
 	struct repair *r = arg;
 	struct body_id id;
-	if (key_read_body(key, &id) && text_index_is_sound(value))
+	if (key_read_body(key, &id) &&
+	    (text_index_is_sound(value) || text_index_is_old(value)))
 		return true;
 	txn_delete(r->change->t, key);
 	mended(r, "a damaged body index is removed; it is made anew when it is wanted");

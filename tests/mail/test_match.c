@@ -114,7 +114,7 @@ static bool body_has(const char *needle, enum coding coding, const char *charset
 	struct arena *a = arena_new(NULL);
 	struct match_body *b =
 	    match_body_new(match_needle_new(a, comparator_default(), span_str(needle)),
-			   coding, span_str(charset));
+			   coding, span_str(charset), false);
 	bool found;
 
 	for (size_t i = 0; raw[i]; i++)
