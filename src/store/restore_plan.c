@@ -61,12 +61,12 @@ static enum err remove_names(struct change *c)
 static bool is_replaced(struct span tail)
 {
 	uint8_t kind = tail.n > 0 ? (uint8_t)tail.p[0] : 0;
-	return kind != ATTR_URL_KEY && kind != ATTR_SHARE && kind != ATTR_MOVING &&
-	       kind != ATTR_MOVED;
+	return kind != ATTR_URL_KEY && kind != ATTR_SHARE;
 }
 
 /* Moves that were under way then are not now (moving.h): the messages are where the
- * backup has them. */
+ * backup has them. A mark that is there goes: what came with it has gone too, so the
+ * source shall keep what it still has. */
 static bool comes_back(struct span tail)
 {
 	uint8_t kind = tail.n > 0 ? (uint8_t)tail.p[0] : 0;
