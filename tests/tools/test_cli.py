@@ -62,7 +62,7 @@ def cold(tmp_path):
     (("serve", "a", "-x"), 'Unknown option "-x"'),
     (("check",), "DIR is missing"),
     (("user",), "is missing"),
-    (("user", "make", "a"), "add, passwd, del or list"),
+    (("user", "make", "a"), "add, passwd, groups, del or list"),
     (("user", "add"), "DIR is missing"),
     (("user", "del", "a"), "NAME is missing"),
     (("user", "passwd", "a", "b", "--admin"), "--admin is for add"),
