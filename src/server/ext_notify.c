@@ -268,7 +268,9 @@ static struct cmd *background(struct session *s, const struct cmd *idle)
 
 	if (!n)
 		return NULL;
-	if (n->pending.n && n->fetch && (own = fetch_pending(s, n)) != NULL)
+	/* not when he may not read it any more */
+	if (n->pending.n && n->fetch && selected_refresh(s) &&
+	    (own = fetch_pending(s, n)) != NULL)
 		return own;
 	if (!s->is_changed)
 		return NULL;

@@ -355,6 +355,7 @@ def test_changed_rights_hold_from_the_next_command(s):
         r = s.b.no(command, code="NOPERM")
         assert not r.untagged, r
     assert not s.b.ok("NOOP").untagged
+    assert not s.b.ok("ESEARCH IN (selected subtree \"\") ALL").find(rb"\* ESEARCH.*(ALL|box)")
     assert not s.b.ok("CLOSE").untagged
     assert s.a.select("box").exists == 2
 
