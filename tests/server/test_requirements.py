@@ -279,6 +279,25 @@ def test_D10_administrator_withdrawn_meanwhile_gets_bye_never_bad():
             assert b"evil" not in repr(w.ok('LIST "" *')).encode()
 
 
+def test_D10_role_withdrawn_meanwhile_gets_bye_never_bad():
+    """She may go on as herself, so no reload ends her session: UNAUTHENTICATE does."""
+    with Site(pool=4) as site:
+        run("user", "add", site.dir, "second", "--admin", "--password-file", site.pw_file)
+        bob = site.new_user()
+        with site.session("second", password=USER_PW) as k:
+            table = site.dir / "users"
+            table.write_text(re.sub(r"(?m)^(second:.*)\badmin\b", r"\1-", table.read_text()))
+            site.hangup()
+            k.ok("NOOP")
+            k.send(f"a UNAUTHENTICATE\r\nb AUTHENTICATE PLAIN "
+                   f"{plain(bob, ADMIN, ADMIN_PW)}\r\nc CREATE evil\r\n")
+            rest = k.expect_bye()
+            assert not re.search(rb"(?m)^[abc] ", rest), rest
+        with site.session("second", password=USER_PW) as w:
+            assert not w.ok('LIST "" evil').untagged
+            w.bad("UNAUTHENTICATE")
+
+
 def test_D11_timers_before_login_and_after_unauthenticate_differ():
     with Site(pool=4, configure=both(limit("before-login-seconds", 1),
                                      limit("after-unauthenticate-seconds", 4))) as site:

@@ -555,6 +555,17 @@ def epochs(site, count):
     return wait_until(got, what="audit lines")
 
 
+def test_S62_the_peers_address_is_kept(site, how, alice, bob):
+    with site.session(alice, how) as k:
+        address = k.sock.getsockname()[0]
+        k.unauthenticate()
+        k.login(bob)
+        k.logout()
+    for user in (alice, bob):
+        entry = site.wait_log(lambda e: e.get("event") == "epoch" and e.get("authzid") == user)
+        assert entry["peer"] == address, entry
+
+
 def test_S65_inactivity_timer_is_that_of_before_login():
     with Site(pool=4, configure=limit("after-unauthenticate-seconds", 2)) as site:
         alice = site.new_user()
