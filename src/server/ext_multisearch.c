@@ -467,7 +467,7 @@ static enum verdict run(struct cmd *cmd)
 
 static const struct command commands[] = {
 	/* "UID ESEARCH" stands in an example of the RFC: the same. */
-	{ "ESEARCH", IN_LOGGED_IN, CMD_UID, run },
+	{ "ESEARCH", IN_LOGGED_IN, CMD_UID | CMD_MESSAGES, run },
 	{ 0 },
 };
 const struct extension ext_multisearch = {
