@@ -39,6 +39,33 @@ def first_words(s):
     return out
 
 
+# ---- quota ----
+
+def test_the_quota_of_the_file_is_everybodys():
+    """storage-kibibytes, mailboxes, warning-percent; what makes nothing larger goes on."""
+    with Site(pool=2, configure=both(
+            limit("storage-kibibytes", 10), limit("mailboxes", 3),
+            limit("warning-percent", 50))) as s:
+        for user in (s.new_user(), s.new_user()):
+            with s.session(user) as k:
+                small = b"s: x\r\n\r\n" + b"y" * 4000
+                assert not any(b"OVERQUOTA" in u
+                               for u in k.ok("APPEND INBOX {}", small).untagged)
+                assert any(b"NO [OVERQUOTA]" in u
+                           for u in k.ok("APPEND INBOX {}", small).untagged)
+                k.no("APPEND INBOX {}", small, code="OVERQUOTA")
+                k.select()
+                k.no("COPY 1 INBOX", code="OVERQUOTA")
+                for name in ("a", "b"):
+                    k.ok(f"CREATE {name}")
+                k.no("CREATE c", code="OVERQUOTA")
+                k.ok("MOVE 1 a")
+                k.ok("STORE 1 +FLAGS (\\Deleted)")
+                k.ok("EXPUNGE")
+                k.ok("DELETE b")
+                k.ok("APPEND INBOX {}", small)
+
+
 # ---- what a command may hold ----
 
 def test_every_limit_is_in_the_page_with_its_default(site):
