@@ -118,6 +118,26 @@ static bool resource_of(struct span name, enum quota_resource *ret)
 	return false;
 }
 
+static enum verdict show_quota(struct cmd *cmd)
+{
+	struct buf *out = cmd_out(cmd);
+	struct quota q;
+
+	account_quota_now(cmd->session->account, &q);
+	buf_puts(out, "* XQUOTA (");
+	for (unsigned r = 0; r < QUOTA_RESOURCES; r++) {
+		buf_printf(out, "%s%s %llu ", r ? " " : "",
+			   quota_name((enum quota_resource)r),
+			   (unsigned long long)q.used[r]);
+		if (q.limit[r] == QUOTA_NONE)
+			buf_puts(out, "NIL");
+		else
+			buf_put_u64(out, q.limit[r]);
+	}
+	buf_puts(out, ")\r\n");
+	return reply_done(cmd);
+}
+
 static enum verdict run_quota(struct cmd *cmd)
 {
 	enum quota_resource r = QUOTA_STORAGE;
@@ -128,6 +148,8 @@ static enum verdict run_quota(struct cmd *cmd)
 	if (cmd->step != START)
 		return cmd->op->rc == ERR_OK ? reply_done(cmd)
 					     : reply_err(cmd, cmd->op->rc);
+	if (cursor_at_end(&cmd->cur))
+		return show_quota(cmd);
 	cursor_sp(&cmd->cur);
 	name = cursor_astring(&cmd->cur);
 	cursor_sp(&cmd->cur);

@@ -149,7 +149,9 @@ static enum verdict raw_chunk(struct cmd *cmd, struct span bytes)
 {
 	struct fetch_state *st = cmd->state;
 
-	if (st->done == 0)
+	if (st->done == 0 && st->keeps_nul)
+		emit_literal8_header(&st->line, cmd_mode(cmd), st->bytes);
+	else if (st->done == 0)
 		emit_literal_header(&st->line, cmd_mode(cmd), st->bytes);
 	st->done += bytes.n;
 	if (st->done == st->bytes && st->item + 1 == st->args.n_items) {
@@ -169,7 +171,10 @@ static void print_header(struct cmd *cmd, struct span block)
 	struct span text = fetch_header(cmd, block, &room);
 
 	text = fetch_partial(item_of(st), text);
-	emit_literal_header(&st->line, cmd_mode(cmd), text.n);
+	if (st->keeps_nul)
+		emit_literal8_header(&st->line, cmd_mode(cmd), text.n);
+	else
+		emit_literal_header(&st->line, cmd_mode(cmd), text.n);
 	put_char8(st, &st->line, text);
 	buf_done(&room);
 }

@@ -6,6 +6,7 @@
  *	XMARK name value     the next APPEND of this session sets it in its own commit
  *	XMARK name NIL	     removes it now
  *
+ *	XQUOTA		     "* XQUOTA (STORAGE used limit MESSAGE ...)", limit NIL: none
  *	XQUOTA resource value   a limit of the user (store/quota.h): a number, "none", or
  *NIL for the one that holds for all
  *

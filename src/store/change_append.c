@@ -170,7 +170,7 @@ static enum err append_plan(struct store_op *o, struct change *c)
 		rc = own_set_all(b, x->user, &x->seen);
 	for (size_t i = 0; i < x->n_more && rc == ERR_OK; i++)
 		rc = add_more(x, c, x->more[i]);
-	if (x->arena && rc == ERR_OK)
+	if (x->arena && rc == ERR_OK && o->next == 0) /* of parts the last */
 		rc = change_attr_set(c, &x->mark, &did_mark);
 	return rc;
 }

@@ -6,7 +6,7 @@
 
 static const struct subcommand *const commands[] = {
 	&cmd_init, &cmd_serve, &cmd_user, &cmd_check, &cmd_backup,
-	&cmd_restore, &cmd_act,
+	&cmd_restore, &cmd_mailboxes, &cmd_act,
 };
 
 static const struct subcommand *find(const char *name)

@@ -21,8 +21,8 @@ struct subcommand {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct subcommand cmd_act, cmd_backup, cmd_check, cmd_init, cmd_restore,
-    cmd_serve, cmd_user;
+extern const struct subcommand cmd_act, cmd_backup, cmd_check, cmd_init, cmd_mailboxes,
+    cmd_restore, cmd_serve, cmd_user;
 
 /* "mailstile NAME: <sentence>" on stderr; returns EXIT_FAILED or EXIT_USAGE. */
 int tool_fail(const struct subcommand *c, const char *fmt, ...)

@@ -73,7 +73,8 @@ def test_wrong_usage_says_so_and_exits_2(args, part):
     refused(2, part, *args)
 
 
-@pytest.mark.parametrize("args", [(), ("init",), ("serve",), ("user",), ("check",), ("act",)])
+@pytest.mark.parametrize("args", [(), ("init",), ("serve",), ("user",), ("check",), ("mailbox",),
+                                  ("act",)])
 def test_help_explains_and_exits_0(args):
     text = out(*args, "--help")
     assert "usage" in text.lower()
