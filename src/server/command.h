@@ -60,7 +60,7 @@ enum {
 	CMD_TELLS = 64,	    /* EXPUNGE is its own answer: told whatever NOTIFY says */
 	CMD_MESSAGES = 256, /* needs what never changes of the selected mailbox's messages */
 	CMD_OPERATOR = 128, /* known on the operator's socket only (server.h, is_operator) */
-	CMD_LEAVES = 256,   /* ends the selection: also of a mailbox he may not read any more */
+	CMD_LEAVES = 512,   /* ends the selection: also of a mailbox he may not read any more */
 };
 
 struct command {

@@ -65,7 +65,7 @@ def cold(tmp_path):
     (("user", "make", "a"), "add, passwd, groups, del or list"),
     (("user", "add"), "DIR is missing"),
     (("user", "del", "a"), "NAME is missing"),
-    (("user", "passwd", "a", "b", "--admin"), "--admin is for add"),
+    (("user", "passwd", "a", "b", "--admin"), "are for add"),
     (("user", "list", "a", "--no-password"), "takes no password"),
     (("act",), "missing"),
 ])
