@@ -1,6 +1,7 @@
 /*
- * A message for several accounts: its bytes are kept once, each account has its own before
- * them, and what one does with his takes nothing from another (store/shared_body.h).
+ * A message for several accounts: its bytes are kept once, each account has its own
+ * before them, and what one does with his takes nothing from another
+ * (store/shared_body.h).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -87,7 +88,8 @@ static struct shared *keep(struct span message)
 	struct gate gate = { true };
 	struct done d = { 0 };
 	struct shared *sh = shared_new(site.store, &site.loop.executor, open_gate, &gate);
-	for (struct span left = message; left.n > 0; left = span_sub(left, 65536, left.n)) {
+	for (struct span left = message; left.n > 0;
+	     left = span_sub(left, 65536, left.n)) {
 		gate.is_open = shared_feed(sh, span_sub(left, 0, 65536));
 		testloop_until(&site.loop, &gate.is_open);
 	}
@@ -108,7 +110,8 @@ static enum err deliver_one(struct shared *sh, int i, struct span message)
 	item.body = incoming_new(user[i], &site.loop.executor, open_gate, &gate);
 	incoming_feed(item.body, span_str(head));
 	assert_true(incoming_share(item.body, sh));
-	for (struct span left = message; left.n > 0; left = span_sub(left, 65536, left.n)) {
+	for (struct span left = message; left.n > 0;
+	     left = span_sub(left, 65536, left.n)) {
 		gate.is_open = incoming_feed(item.body, span_sub(left, 0, 65536));
 		testloop_until(&site.loop, &gate.is_open);
 	}
@@ -143,9 +146,9 @@ static size_t bodies_in_common(void)
 {
 	size_t n = 0;
 	site_quiet(&site);
-	assert_int_equal(engine_read_now(site.store->engine, common_account(), count_plan,
-					 &n),
-			 ERR_OK);
+	assert_int_equal(
+	    engine_read_now(site.store->engine, common_account(), count_plan, &n),
+	    ERR_OK);
 	return n;
 }
 
@@ -178,7 +181,8 @@ static void expect_text(int i, uint32_t seq, struct span message)
 	assert_int_equal(do_read(&site, user[i], id, &got), ERR_OK);
 	assert_true(span_eq(buf_span(&got), buf_span(&want)));
 	const size_t h = strlen(head);
-	const size_t at[] = { 0, h - 1, h, h + 1, want.n / 2, want.n - 1, want.n, want.n + 9 };
+	const size_t at[] = { 0,	  h - 1,      h,      h + 1,
+			      want.n / 2, want.n - 1, want.n, want.n + 9 };
 	for (size_t k = 0; k < sizeof at / sizeof at[0]; k++)
 		for (size_t len = 0; len < 4; len++) {
 			struct done d = { 0 };
@@ -264,7 +268,8 @@ static void a_delivery_that_nobody_gets_leaves_nothing(void **state)
 	expect_in_common(1);
 	site_check(&site);
 	struct gate gate = { true };
-	struct incoming *in = incoming_new(user[0], &site.loop.executor, open_gate, &gate);
+	struct incoming *in = incoming_new(user[0], &site.loop.executor, open_gate,
+					   &gate);
 	assert_true(incoming_share(in, sh));
 	incoming_free(in);
 	shared_unref(sh);
@@ -338,9 +343,9 @@ static void who_holds_it_is_made_anew(void **state)
 {
 	char *text = text_of(5000, 1);
 	deliver(span_str(text), USERS);
-	assert_int_equal(engine_read_now(site.store->engine, common_account(), find_plan,
-					 NULL),
-			 ERR_OK);
+	assert_int_equal(
+	    engine_read_now(site.store->engine, common_account(), find_plan, NULL),
+	    ERR_OK);
 	damage(false); /* a holder is not known */
 	expect_mended();
 	damaged.b[40] ^= 1; /* one that does not hold it */
@@ -357,7 +362,7 @@ static void who_holds_it_is_made_anew(void **state)
 /* ---- killed ---- */
 
 enum { STEPS = 8, CHURN = 40 };
-static const char *const points[] = { "begin", "copied", "synced",  "switched",
+static const char *const points[] = { "begin", "copied",   "synced", "switched",
 				      "empty", "unlinked", "removed" };
 static const char *kill_point;
 
@@ -459,8 +464,6 @@ static void killed_at_any_step_each_has_what_was_his(void **state)
 {
 	static const unsigned alice[STEPS] = { 0, 1, 1, 1, 1, 0, 0, 0 },
 			      bob[STEPS] = { 0, 0, 1, 1, 1, 1, 0, 0 };
-	if (!site_is_lasting())
-		skip();
 	char *text = text_of(100000, 7);
 	for (int s = 0; s < STEPS; s++) {
 		char what[8];
@@ -499,8 +502,6 @@ static void expect_churned(int i)
 
 static void a_collector_killed_anywhere_leaves_what_is_shared(void **state)
 {
-	if (!site_is_lasting())
-		skip();
 	for (size_t p = 0; p < sizeof points / sizeof points[0]; p++) {
 		setup(NULL);
 		down();
@@ -532,8 +533,15 @@ int main(int argc, char **argv)
 						teardown),
 		cmocka_unit_test_setup_teardown(who_holds_it_is_made_anew, setup,
 						teardown),
+	};
+	/* what is killed in the memory of a process is gone with it */
+	const struct CMUnitTest killings[] = {
 		cmocka_unit_test(killed_at_any_step_each_has_what_was_his),
 		cmocka_unit_test(a_collector_killed_anywhere_leaves_what_is_shared),
 	};
-	return cmocka_run_group_tests_name("shared", tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("shared", tests, NULL, NULL);
+	if (site_is_lasting())
+		failed += cmocka_run_group_tests_name("shared, killed", killings, NULL,
+						      NULL);
+	return failed;
 }
