@@ -231,7 +231,10 @@ static void put_limit(struct buf *out, uint64_t v, bool is_size)
 		mailbox_put_size(&text, v * 1024);
 	else
 		buf_put_u64(&text, v);
-	buf_printf(out, " %9.*s", (int)text.n, buf_span(&text).p);
+	buf_putc(out, ' ');
+	for (size_t n = text.n; n < 9; n++)
+		buf_putc(out, ' ');
+	buf_put(out, buf_span(&text));
 	buf_done(&text);
 }
 
