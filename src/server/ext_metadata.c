@@ -100,6 +100,8 @@ static bool find(struct cmd *cmd, struct span path, struct place *place, struct 
 		*ret = *found;
 	names_unref(names);
 	ret->path = path;
+	if (place->space != PLACE_PERSONAL)
+		ret->special_use = 0; /* private: the owner's own */
 	if (!ret->mailbox)
 		reply_err(cmd, ERR_NOENT);
 	return ret->mailbox != 0;
