@@ -114,8 +114,15 @@ static struct span with(struct cmd *cmd, const struct place *p, struct span valu
 	return made;
 }
 
-enum err acl_share(struct cmd *cmd, struct account *to, const struct place *p,
-		   struct span identifier, struct span account, struct op **ret_op)
+/* Too many for a row: everybody looks, and finds what the lists of the mailboxes say. No
+ * limit shows, as it would tell names that are users' from those that are not. */
+static struct span for_all(struct cmd *cmd, const struct place *p)
+{
+	return span_str(arena_printf(cmd->arena, "%.*s\nanyone", (int)p->owner.n, p->owner.p));
+}
+
+struct op *acl_share(struct cmd *cmd, struct account *to, const struct place *p,
+		     struct span identifier, struct span account)
 {
 	struct attr_edit e = { .key = { .kind = ATTR_SHARE, .name = p->owner_account },
 			       .has_expect = true };
@@ -123,7 +130,6 @@ enum err acl_share(struct cmd *cmd, struct account *to, const struct place *p,
 	const struct attr *at;
 	bool is_there;
 
-	*ret_op = NULL;
 	now = account_attrs_now(to);
 	at = attrs_find(now, &e.key);
 	e.expect = at ? arena_dup(cmd->arena, at->value) : SPAN_NONE;
@@ -133,15 +139,13 @@ enum err acl_share(struct cmd *cmd, struct account *to, const struct place *p,
 		e.value = p->owner;
 	} else {
 		is_there = span_eq(acl_share_owner(e.expect), p->owner) &&
-			   has_line(e.expect, identifier);
+			   (has_line(e.expect, identifier) ||
+			    has_line(e.expect, SPAN("anyone")));
 		e.value = with(cmd, p, e.expect, identifier, false);
 		if (e.value.n > IDENTIFIERS_BYTES)
 			e.value = with(cmd, p, e.expect, identifier, true);
+		if (e.value.n > IDENTIFIERS_BYTES)
+			e.value = for_all(cmd, p);
 	}
-	if (is_there)
-		return ERR_OK;
-	if (e.value.n > IDENTIFIERS_BYTES)
-		return ERR_LIMIT;
-	*ret_op = attrs_set(to, &e, 1, NULL, cmd_to(cmd));
-	return ERR_OK;
+	return is_there ? NULL : attrs_set(to, &e, 1, NULL, cmd_to(cmd));
 }

@@ -19,12 +19,12 @@
  */
 bool acl_share_ready(struct cmd *cmd, struct span account, struct account **ret);
 /*
- * Writes the row into `to`, that account. `ret_op` NULL: it is there already. The op's
- * ERR_CONFLICT: another session wrote it at the same time, call again. ERR_LIMIT: the
- * owner shares with too many groups and strangers.
+ * Writes the row into `to`, that account. NULL: it is there already. The op's
+ * ERR_CONFLICT: another session wrote it at the same time, call again. An owner who shares
+ * with too many groups and strangers has a row for anyone instead.
  */
-enum err acl_share(struct cmd *cmd, struct account *to, const struct place *p,
-		   struct span identifier, struct span account, struct op **ret_op);
+struct op *acl_share(struct cmd *cmd, struct account *to, const struct place *p,
+		     struct span identifier, struct span account);
 
 /* Whether a row of the registry is for the user; he is in it by name, group or as anyone.
  */

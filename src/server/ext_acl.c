@@ -177,12 +177,8 @@ static enum verdict changed(struct cmd *cmd)
 static enum verdict share(struct cmd *cmd)
 {
 	struct acl_state *st = cmd->state;
-	struct op *op;
-	enum err rc = acl_share(cmd, st->share, &st->place, st->identifier, st->account,
-				&op);
+	struct op *op = acl_share(cmd, st->share, &st->place, st->identifier, st->account);
 
-	if (rc != ERR_OK)
-		return reply_err(cmd, rc);
 	return op ? cmd_wait(cmd, SHARED, op) : change(cmd);
 }
 
