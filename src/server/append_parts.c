@@ -146,6 +146,7 @@ static enum verdict find_place(struct cmd *cmd)
 		return cmd->verdict == CMD_WAIT ? CMD_WAIT : bad_url(cmd);
 	from->account = place.account;
 	from->path = place.path;
+	from->number = place.mailbox;
 	return look(cmd);
 }
 

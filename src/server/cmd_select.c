@@ -109,9 +109,14 @@ static enum verdict answer(struct cmd *cmd, struct mailbox *mailbox)
 {
 	struct select_state *st = cmd->state;
 	struct session *s = cmd->session;
-	struct selected *sel = selected_new(s, mailbox, &st->place, st->read_only);
+	struct selected *sel;
 	struct span id;
 
+	if (!place_is(&st->place, mailbox)) {
+		mailbox_unref(mailbox);
+		return reply_err(cmd, ERR_NOENT);
+	}
+	sel = selected_new(s, mailbox, &st->place, st->read_only);
 	report_flags(cmd, true);
 	untagged(cmd, "%u EXISTS", view_count(sel->view));
 	if (!session_is_rev2(s)) {

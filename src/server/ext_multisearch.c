@@ -298,8 +298,13 @@ static enum verdict begin(struct cmd *cmd, struct selected *sel)
 static enum verdict begin_opened(struct cmd *cmd, struct mailbox *m)
 {
 	struct multi_state *st = cmd->state;
+	const struct place *p = &st->targets[st->at].place;
 
-	return begin(cmd, selected_look(st->arena, m, &st->targets[st->at].place));
+	if (!place_is(p, m)) { /* gone, as when it cannot be opened */
+		mailbox_unref(m);
+		return CMD_DONE;
+	}
+	return begin(cmd, selected_look(st->arena, m, p));
 }
 
 /* The one in hand is over, or could not be searched. */

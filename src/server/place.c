@@ -393,6 +393,11 @@ bool place_filter_flags(const struct place *p, struct flag_names *f)
 	return !had || f->system || f->n_keyword;
 }
 
+bool place_is(const struct place *p, const struct mailbox *m)
+{
+	return p->space == PLACE_PERSONAL || mailbox_number(m) == p->mailbox;
+}
+
 struct mailbox *place_open_now(const struct place *p)
 {
 	return mailbox_open_as_now(p->account, p->path, p->user);

@@ -97,7 +97,11 @@ static inline bool place_may_flag(const struct place *p)
  * nothing is left. */
 bool place_filter_flags(const struct place *p, struct flag_names *f);
 
-/* The mailbox there, as this user sees it: mailbox_open_now() and mailbox_open(). */
+/* Whether a mailbox that was opened by that place is the one that its rights are of: the
+ * owner may have renamed another to its path meanwhile. */
+bool place_is(const struct place *p, const struct mailbox *m);
+/* The mailbox there, as this user sees it: mailbox_open_now() and mailbox_open(). Who
+ * reads it asks place_is() first. */
 struct mailbox *place_open_now(const struct place *p);
 struct op *place_open(const struct place *p, struct op_to to);
 /* Likewise mailbox_select_now() and mailbox_select(). */

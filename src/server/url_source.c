@@ -58,6 +58,8 @@ static struct op *opened(struct cmd *cmd, struct url_source *u)
 	uint32_t seq;
 
 	arena_defer(cmd->arena, mailbox_drop, u->mailbox);
+	if (u->number && mailbox_number(u->mailbox) != u->number)
+		return fail(u, ERR_NOENT);
 	u->view = mailbox_view_now(u->mailbox);
 	arena_defer(cmd->arena, view_drop, u->view);
 	if (u->url.uidvalidity && u->url.uidvalidity != view_uidvalidity(u->view))

@@ -13,6 +13,7 @@ struct url_source {
 	struct wire_url url;
 	struct account *account;
 	struct span path;
+	uint32_t number; /* of the mailbox that it must be; 0: any */
 	/* when it is found */
 	enum err rc; /* ERR_NOENT: no such mailbox, message or section */
 	uint64_t bytes;
