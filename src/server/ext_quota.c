@@ -26,7 +26,8 @@ void quota_warn(struct cmd *cmd, struct account *a)
 	uint64_t percent = cmd->server->config.limits.quota_warning_percent;
 	struct quota q;
 
-	if (!percent)
+	/* what another user has used is not for those who add to it */
+	if (!percent || a != cmd->session->account)
 		return;
 	account_quota_now(a, &q);
 	for (unsigned r = 0; r <= QUOTA_MESSAGE; r++) {
