@@ -650,3 +650,36 @@ def test_sharing_can_be_turned_off():
             # the names are as any others
             c.ok('CREATE "Other Users/x/y"')
             assert "Other Users/x/y" in listed(c)
+
+
+# ---- what the owner keeps to himself ---------------------------------------------------
+
+
+def test_special_use_is_the_owners_own(s):
+    s.a.ok('CREATE junk (USE (\\Junk))')
+    s.give("lrsw", "junk")
+    for depth in ("", "(DEPTH infinity) "):
+        r = s.b.ok(f"GETMETADATA {depth}{s.box('junk')} (/private/specialuse /private)")
+        assert b"Junk" not in b"".join(r.untagged), r
+    assert b"Junk" in b"".join(s.a.ok("GETMETADATA junk /private/specialuse").untagged)
+
+
+def test_no_limit_of_setacl_tells_users_from_strangers(s):
+    """Names that are nobody's are kept in one row an owner: that it is full does not show,
+    and who is given rights finds the mailbox all the same."""
+    for k in range(2):
+        s.a.ok(f"CREATE many{k}")
+        for i in range(40):
+            s.give("l", f"many{k}", f"nobody-{k}{i}-".ljust(60, "x"))
+    s.give("lr", "many0", "$team")
+    s.give("lr", "many0", "anyone")
+    s.b.ok(f"EXAMINE {s.box('many0')}")
+    s.b.no(f"EXAMINE {s.box('many1')}")
+    assert not any("many1" in name for name in listed(s.b))
+
+
+def test_others_are_not_warned_of_the_owners_quota(s):
+    s.a.ok(f'SETQUOTA "#user/{s.alice}" (MESSAGE 1)')
+    s.give("lri")
+    assert s.b.append(s.box(), eml("plain")).untagged == []
+    s.b.no(f"APPEND {s.box()} {{}}", eml("plain"), code="OVERQUOTA")
