@@ -349,6 +349,8 @@ static void prepare(struct cmd *cmd, struct set *s, size_t i)
 
 static enum verdict set_answer(struct cmd *cmd)
 {
+	const struct set *set = cmd->state;
+
 	switch (cmd->op->rc) {
 	case ERR_OK: break;
 	case ERR_LIMIT:
@@ -357,7 +359,8 @@ static enum verdict set_answer(struct cmd *cmd)
 		return reply_no(cmd, "USEATTR", "Another mailbox has that special use.");
 	default: return reply_err(cmd, cmd->op->rc);
 	}
-	news_of(cmd->session)->own = op_modseq(cmd->op);
+	if (set->place.account == cmd->session->account)
+		news_of(cmd->session)->own = op_modseq(cmd->op);
 	return reply_done(cmd);
 }
 
