@@ -63,19 +63,12 @@ static bool read_params(struct cmd *cmd)
 	return true;
 }
 
-/* RFC 4314 section 5.2: by `i`, `e` and the rights of flags that others see as well, which
- * \Seen is not. */
-static bool may_write(const struct place *p)
-{
-	return p->rights & (RIGHT_I | RIGHT_E | RIGHT_W | RIGHT_T);
-}
-
 /* \Recent is for the first session that is told, and never for EXAMINE to take (RFC
- * 3501 2.3.2). */
+ * 3501 2.3.2), nor for who may only read. */
 static void claim_recent(struct selected *sel)
 {
 	uint32_t uidnext = view_uidnext(sel->view);
-	uint32_t first = mailbox_recent(sel->mailbox, uidnext, !sel->read_only);
+	uint32_t first = mailbox_recent(sel->mailbox, uidnext, selected_is_read_write(sel));
 
 	for (uint32_t seq = view_seq_from(sel->view, first);
 	     seq && seq <= view_count(sel->view); seq++)
@@ -100,8 +93,9 @@ static enum verdict params(struct cmd *cmd)
 	}
 	if (st->read_only)
 		return reply_ok(cmd, "READ-ONLY", "EXAMINE completed.");
-	return may_write(&st->place) ? reply_ok(cmd, "READ-WRITE", "SELECT completed.")
-				     : reply_ok(cmd, "READ-ONLY", "SELECT completed.");
+	if (selected_is_read_write(cmd->session->selected))
+		return reply_ok(cmd, "READ-WRITE", "SELECT completed.");
+	return reply_ok(cmd, "READ-ONLY", "SELECT completed.");
 }
 
 /* Takes the reference. */

@@ -111,6 +111,12 @@ struct selected *selected_new(struct session *s, struct mailbox *m,
 	return sel;
 }
 
+bool selected_is_read_write(const struct selected *sel)
+{
+	return !sel->read_only &&
+	       (sel->place.rights & (RIGHT_I | RIGHT_E | RIGHT_W | RIGHT_T));
+}
+
 void selected_end(struct session *s)
 {
 	if (!s->selected)

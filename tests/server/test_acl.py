@@ -678,6 +678,14 @@ def test_no_limit_of_setacl_tells_users_from_strangers(s):
     assert not any("many1" in name for name in listed(s.b))
 
 
+def test_recent_is_not_taken_by_who_may_only_read(s):
+    s.fill(2)
+    selected(s, "")
+    s.fill(1)
+    s.b.ok("NOOP")
+    s.a.ok("SELECT box").one(rb"\* 3 RECENT")
+
+
 def test_others_are_not_warned_of_the_owners_quota(s):
     s.a.ok(f'SETQUOTA "#user/{s.alice}" (MESSAGE 1)')
     s.give("lri")
