@@ -121,6 +121,10 @@ static enum verdict run_create(struct cmd *cmd)
 		return reply_no(cmd, "USEATTR", "That special use is not supported.");
 	if (!place_find_new(cmd, path, &place))
 		return cmd->verdict;
+	/* his clients would put what they send there, for whoever made it */
+	if (use && place.space != PLACE_PERSONAL)
+		return reply_no(cmd, "NOPERM",
+				"Only its owner gives a mailbox a special use.");
 	keep_names(cmd, &place, place.path, SPAN_NONE);
 	return cmd_wait(cmd, ANSWER,
 			mailbox_create(place.account, place.path, use, cmd_to(cmd)));

@@ -664,6 +664,16 @@ def test_special_use_is_the_owners_own(s):
     assert b"Junk" in b"".join(s.a.ok("GETMETADATA junk /private/specialuse").untagged)
 
 
+def test_who_makes_a_mailbox_gives_it_no_special_use(s):
+    """It would be the owner's \\Sent, and another one's being that would show."""
+    s.a.ok("CREATE trash (USE (\\Trash))")
+    s.give("lrk", "top")
+    for use in ("Sent", "Trash"):
+        s.b.no(f"CREATE {s.box('top/' + use)} (USE (\\{use}))", code="NOPERM")
+    assert listed(s.a, '"top/*"') == set()
+    s.b.ok(f"CREATE {s.box('top/plain')} (USE ())")
+
+
 def test_no_limit_of_setacl_tells_users_from_strangers(s):
     """Names that are nobody's are kept in one row an owner: that it is full does not show,
     and who is given rights finds the mailbox all the same."""
