@@ -118,7 +118,8 @@ static struct span with(struct cmd *cmd, const struct place *p, struct span valu
  * limit shows, as it would tell names that are users' from those that are not. */
 static struct span for_all(struct cmd *cmd, const struct place *p)
 {
-	return span_str(arena_printf(cmd->arena, "%.*s\nanyone", (int)p->owner.n, p->owner.p));
+	return span_str(
+	    arena_printf(cmd->arena, "%.*s\nanyone", (int)p->owner.n, p->owner.p));
 }
 
 struct op *acl_share(struct cmd *cmd, struct account *to, const struct place *p,

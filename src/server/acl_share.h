@@ -20,8 +20,8 @@
 bool acl_share_ready(struct cmd *cmd, struct span account, struct account **ret);
 /*
  * Writes the row into `to`, that account. NULL: it is there already. The op's
- * ERR_CONFLICT: another session wrote it at the same time, call again. An owner who shares
- * with too many groups and strangers has a row for anyone instead.
+ * ERR_CONFLICT: another session wrote it at the same time, call again. An owner who
+ * shares with too many groups and strangers has a row for anyone instead.
  */
 struct op *acl_share(struct cmd *cmd, struct account *to, const struct place *p,
 		     struct span identifier, struct span account);

@@ -68,7 +68,8 @@ static bool read_params(struct cmd *cmd)
 static void claim_recent(struct selected *sel)
 {
 	uint32_t uidnext = view_uidnext(sel->view);
-	uint32_t first = mailbox_recent(sel->mailbox, uidnext, selected_is_read_write(sel));
+	uint32_t first = mailbox_recent(sel->mailbox, uidnext,
+					selected_is_read_write(sel));
 
 	for (uint32_t seq = view_seq_from(sel->view, first);
 	     seq && seq <= view_count(sel->view); seq++)

@@ -177,7 +177,8 @@ static enum verdict changed(struct cmd *cmd)
 static enum verdict share(struct cmd *cmd)
 {
 	struct acl_state *st = cmd->state;
-	struct op *op = acl_share(cmd, st->share, &st->place, st->identifier, st->account);
+	struct op *op = acl_share(cmd, st->share, &st->place, st->identifier,
+				  st->account);
 
 	return op ? cmd_wait(cmd, SHARED, op) : change(cmd);
 }

@@ -272,7 +272,8 @@ static void tell_new(struct walk *w, uint32_t old_uidnext)
 	bool is_new = uidnext > old_uidnext && view_seq_from(w->now, old_uidnext);
 
 	if (is_new) {
-		first = mailbox_recent(sel->mailbox, uidnext, selected_is_read_write(sel));
+		first = mailbox_recent(sel->mailbox, uidnext,
+				       selected_is_read_write(sel));
 		for (uint32_t seq =
 			 view_seq_from(w->now, first < old_uidnext ? old_uidnext : first);
 		     seq && seq <= view_count(w->now); seq++)

@@ -40,8 +40,8 @@ struct selected *selected_look(struct arena *a, struct mailbox *m,
  * command and report. False: he may not read it any more, and is told nothing of it.
  */
 bool selected_refresh(struct session *s);
-/* Whether it is as "[READ-WRITE]" tells: the rights of flags that others see, `i` or `e` (RFC
- * 4314 section 5.2). Only then is \Recent taken (RFC 3501 section 2.3.2). */
+/* Whether it is as "[READ-WRITE]" tells: the rights of flags that others see, `i` or `e`
+ * (RFC 4314 section 5.2). Only then is \Recent taken (RFC 3501 section 2.3.2). */
 bool selected_is_read_write(const struct selected *sel);
 /* Back to authenticated state; no expunge, nothing sent. */
 void selected_end(struct session *s);
