@@ -44,7 +44,7 @@ def test_imaplib_round(imap):
     ok(imap.noop())
     ok(imap.check())
     assert b"MESSAGES 1" in ok(imap.status("INBOX", "(MESSAGES UNSEEN)"))[0]
-    assert ok(imap.namespace()) == [b'(("" "/")) NIL NIL']
+    assert ok(imap.namespace()) == [b'(("" "/")) (("Other Users/" "/")) (("Shared/" "/"))']
     assert len(ok(imap.list())) == 2
     assert len(ok(imap.lsub())) == 1
     ok(imap.close())
