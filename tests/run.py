@@ -159,16 +159,31 @@ def step_unit():
     return meson_tests("asan")
 
 
+TSAN = {"TSAN_OPTIONS": f"halt_on_error=1:suppressions={TOP / 'tests' / 'tsan.supp'}",
+        "MAILSTILE_BIN": str(BUILD / "tsan" / "mailstile")}
+
+
+def build_tsan():
+    return build("tsan", ["--buildtype=debugoptimized", "-Db_sanitize=thread",
+                          "-Db_lundef=false"])
+
+
 def step_threads():
     """what has threads, under TSan"""
-    count = build("tsan", ["--buildtype=debugoptimized", "-Db_sanitize=thread",
-                           "-Db_lundef=false"])
+    count = build_tsan()
     if not count.failed:
-        env = {"TSAN_OPTIONS": f"halt_on_error=1:suppressions={TOP / 'tests' / 'tsan.supp'}",
-               "MAILSTILE_BIN": str(BUILD / "tsan" / "mailstile")}
-        count.add(meson_tests("tsan", THREADED, env))
+        count.add(meson_tests("tsan", THREADED, TSAN))
         count.add(pytest("threads", [TOP / "tests" / "server" / f"test_{name}.py"
-                                     for name in ("transcripts", "state_table")], env))
+                                     for name in ("transcripts", "state_table")], TSAN))
+    return count
+
+
+def step_tsan():
+    """every black-box test, under TSan (half an hour)"""
+    count = build_tsan()
+    if not count.failed:
+        paths = [p for folder in ("server", "store", "tools", "clients") for p in files(folder)]
+        count.add(pytest("tsan", paths, TSAN))
     return count
 
 
@@ -234,10 +249,11 @@ def step_clients():
 
 STEPS = ["build", "release", "unit", "threads", "fuzz", "store", "server", "random", "tools",
          "clients"]
+BY_NAME = ["tsan"]      # only when they are named
 
 
 def main():
-    steps = {name: globals()["step_" + name] for name in STEPS}
+    steps = {name: globals()["step_" + name] for name in STEPS + BY_NAME}
     wanted = [a for a in sys.argv[1:] if not a.startswith("-")] or STEPS
     if "--list" in sys.argv:
         for name, step in steps.items():

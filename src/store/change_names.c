@@ -7,6 +7,7 @@ struct names_op {
 	struct store_op o;
 	unsigned special_use;
 	bool on;
+	uint32_t number; /* of the new mailbox, for the parts after the first */
 };
 
 static struct names_op *names_new(struct account *a, struct op_to to)
@@ -58,29 +59,40 @@ struct op *mailbox_delete(struct account *a, struct span path, struct op_to to)
 	return op_start(&x->o);
 }
 
-/* Its messages move to a new mailbox; INBOX and what lies below it stay. */
+static enum err rename_target(struct store_op *o, struct change *c, struct box **ret)
+{
+	struct names_op *x = (struct names_op *)(void *)o;
+	enum err rc = ERR_OK;
+	if (o->from == 0)
+		rc = names_create(c, o->path2, 0, &x->number);
+	return rc == ERR_OK ? change_box(c, x->number, ret) : rc;
+}
+
+/*
+ * Its messages move to a new mailbox, very many in several commits as with MOVE; INBOX
+ * and what lies below it stay.
+ */
 static enum err rename_inbox(struct store_op *o, struct change *c)
 {
 	struct box *from, *to;
 	struct view *v;
-	uint32_t number;
-	enum err rc = names_create(c, o->path2, 0, &number);
-	if (rc == ERR_OK)
-		rc = change_box(c, number, &to);
+	enum err rc = rename_target(o, c, &to);
 	if (rc == ERR_OK)
 		rc = change_box_named(c, o->path, &from);
+	if (rc == ERR_OK && o->from == 0)
+		rc = change_attrs_copy(c, from->number, to->number);
 	if (rc == ERR_OK)
 		rc = box_view(from, &v);
 	if (rc != ERR_OK)
 		return rc;
-	struct numset source = { 0 }, target = { 0 };
+	struct numset part = { 0 }, source = { 0 }, target = { 0 };
 	struct copying t = { .to = to };
-	rc = copy_messages(&t, from, v, NULL, true, &source, &target);
+	uid_part(o, v, NULL, &part);
+	rc = copy_messages(&t, from, v, &part, true, &source, &target);
+	numset_done(&part);
 	numset_done(&source);
 	numset_done(&target);
 	view_unref(v);
-	if (rc == ERR_OK)
-		rc = change_attrs_copy(c, from->number, to->number);
 	return rc;
 }
 

@@ -4,7 +4,7 @@ RFC 9051 sections 5.2 and 7: sequence numbers move only by EXISTS and EXPUNGE, a
 within FETCH, STORE or SEARCH.  So whoever replays what he was told knows the mailbox: when
 all is quiet, the model of each client is what a fresh FETCH says, UIDs and flags.
 
-MAILSTILE_CONCURRENCY_SECONDS: how long (30); MAILSTILE_CONCURRENCY_CLIENTS: how many (12);
+MAILSTILE_CONCURRENCY_SECONDS: how long (60); MAILSTILE_CONCURRENCY_CLIENTS: how many (12);
 MAILSTILE_SEED: a run like another one, as far as threads allow that.
 """
 
@@ -17,7 +17,7 @@ import time
 from harness import Site, readable
 from settings import PATIENT, both, limit
 
-SECONDS = float(os.environ.get("MAILSTILE_CONCURRENCY_SECONDS", "30"))
+SECONDS = float(os.environ.get("MAILSTILE_CONCURRENCY_SECONDS", "60"))
 CLIENTS = int(os.environ.get("MAILSTILE_CONCURRENCY_CLIENTS", "12"))
 SEED = int(os.environ.get("MAILSTILE_SEED", str(int(time.time()))))
 FLAGS = [r"\Seen", r"\Answered", r"\Flagged", r"\Draft", "$One", "two"]

@@ -14,6 +14,19 @@ static int setup(void **state)
 	return 0;
 }
 
+/* One chunk a commit. */
+static int setup_small(void **state)
+{
+	site_init(&site);
+	site_close(&site);
+	workers_free(site.workers);
+	site.workers = workers_new(4);
+	site.commit_chunks = 1;
+	site_open(&site);
+	a = site_account(&site, "alice");
+	return 0;
+}
+
 static int teardown(void **state)
 {
 	account_unref(a);
@@ -153,6 +166,20 @@ static void a_rename_that_gets_too_deep_changes_nothing(void **state)
 	assert_int_equal(rename_to("b", "c/d"), ERR_LIMIT);
 	struct name b = name_of("b");
 	assert_true(b.flags & NAME_EXISTS);
+}
+
+static void a_large_inbox_is_renamed_in_parts(void **state)
+{
+	do_append_many(&site, a, "INBOX", 600);
+	assert_int_equal(rename_to("INBOX", "old"), ERR_OK);
+	assert_int_equal(do_status(&site, a, "INBOX").messages, 0);
+	struct mailbox *m = do_open(&site, a, "old");
+	struct view *v = mailbox_view_now(m);
+	assert_int_equal(view_count(v), 600);
+	assert_true(view_get(v, 1).modseq < view_get(v, 300).modseq);
+	assert_true(view_get(v, 300).modseq < view_get(v, 600).modseq);
+	view_unref(v);
+	mailbox_unref(m);
 }
 
 static void renaming_inbox_moves_its_messages(void **state)
@@ -381,7 +408,8 @@ static void random_edits_match_a_model(void **state)
 int main(int argc, char **argv)
 {
 	site_args(argc, argv);
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name)	       cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define IN_PARTS(name) cmocka_unit_test_setup_teardown(name, setup_small, teardown)
 	const struct CMUnitTest tests[] = {
 		T(create_makes_the_levels_above),
 		T(bad_names_are_refused),
@@ -390,6 +418,8 @@ int main(int argc, char **argv)
 		T(rename_moves_the_tree_and_keeps_ids),
 		T(a_rename_that_gets_too_deep_changes_nothing),
 		T(renaming_inbox_moves_its_messages),
+		IN_PARTS(renaming_inbox_moves_its_messages),
+		IN_PARTS(a_large_inbox_is_renamed_in_parts),
 		T(subscriptions_stay_with_names),
 		T(a_special_use_is_given_once),
 		T(random_edits_match_a_model),
