@@ -114,17 +114,18 @@ static enum err keep_plan(struct engine_op *e, struct txn *t)
 static void kept(struct store_op *o)
 {
 	struct shared *sh = ((struct shared_op *)(void *)o)->shared;
+	if (sh->is_kept)
+		return; /* and others read it by now */
 	sh->body = incoming_body(sh->in);
 	sh->bytes = incoming_bytes(sh->in);
+	sh->is_kept = true;
 }
 
-/* Also when nobody waits any more. */
 static void keep_free(struct store_op *o)
 {
 	struct shared *sh = ((struct shared_op *)(void *)o)->shared;
 	if (o->e.op.rc == ERR_OK) {
-		kept(o);
-		sh->is_kept = true;
+		kept(o); /* when nobody waited any more */
 		incoming_free(sh->in);
 		sh->in = NULL;
 	}
