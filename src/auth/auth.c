@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 
-enum { REMEMBER_MAX = 16384 };
+enum { REMEMBER_MAX = 16384, KNOWN_MAX = 65536 };
 
 /* Of any length; its digest is kept. */
 static bool take_secret(struct auth *a, struct span secret)
@@ -21,33 +21,41 @@ struct auth *auth_new(const struct auth_config *c, struct users *users,
 		      struct policy *policy)
 {
 	size_t max = c->remember_max ? c->remember_max : REMEMBER_MAX;
-	struct verdicts *v = verdicts_new(max, c->remember_ms);
-	if (!v) {
-		users_unref(users);
-		policy_unref(policy);
-		return NULL;
-	}
 	struct auth *a = xcalloc(1, sizeof *a);
-	if (!take_secret(a, c->secret)) {
-		verdicts_free(v);
-		users_unref(users);
-		policy_unref(policy);
-		free(a);
-		return NULL;
-	}
+	uint64_t seed;
+
 	a->workers = c->workers;
-	a->verdicts = v;
+	a->verdicts = verdicts_new(max, c->remember_ms);
 	a->users = users;
 	a->policy = policy;
+	a->databases = c->databases;
 	pthread_mutex_init(&a->lock, NULL);
+	pthread_mutex_init(&a->like_lock, NULL);
+	if (!a->verdicts || !take_secret(a, c->secret) ||
+	    RAND_bytes((unsigned char *)&seed, sizeof seed) != 1) {
+		auth_free(a);
+		return NULL;
+	}
+	if (a->databases)
+		a->known = known_new(KNOWN_MAX, seed);
 	return a;
+}
+
+void auth_stop(struct auth *a)
+{
+	if (a)
+		userdbs_stop(a->databases);
 }
 
 void auth_free(struct auth *a)
 {
 	if (!a)
 		return;
+	userdbs_free(a->databases);
+	known_free(a->known);
+	xfree_secret(a->like, a->like ? strlen(a->like) : 0);
 	pthread_mutex_destroy(&a->lock);
+	pthread_mutex_destroy(&a->like_lock);
 	verdicts_free(a->verdicts);
 	users_unref(a->users);
 	policy_unref(a->policy);
@@ -57,7 +65,7 @@ void auth_free(struct auth *a)
 void auth_replace(struct auth *a, struct users *users, struct policy *policy)
 {
 	pthread_mutex_lock(&a->lock);
-	struct auth_snapshot old = { a->users, a->policy };
+	struct auth_snapshot old = { .users = a->users, .policy = a->policy };
 	a->users = users;
 	a->policy = policy;
 	pthread_mutex_unlock(&a->lock);
@@ -71,7 +79,9 @@ void auth_replace(struct auth *a, struct users *users, struct policy *policy)
 struct auth_snapshot auth_snapshot_take(struct auth *a)
 {
 	pthread_mutex_lock(&a->lock);
-	struct auth_snapshot s = { users_ref(a->users), policy_ref(a->policy) };
+	struct auth_snapshot s = { .auth = a,
+				   .users = users_ref(a->users),
+				   .policy = policy_ref(a->policy) };
 	pthread_mutex_unlock(&a->lock);
 	return s;
 }
@@ -80,6 +90,8 @@ void auth_snapshot_done(struct auth_snapshot *s)
 {
 	users_unref(s->users);
 	policy_unref(s->policy);
+	while (s->n_found)
+		users_unref(s->found[--s->n_found]);
 	*s = (struct auth_snapshot){ 0 };
 }
 
@@ -103,15 +115,15 @@ static void put_name(struct user_name *to, struct span from)
 	to->n = from.n;
 }
 
-enum err auth_judge(const struct auth_snapshot *s, const struct user *u,
-		    struct span authzid, struct auth_identity *ret)
+enum err auth_judge(struct auth_snapshot *s, const struct user *u, struct span authzid,
+		    struct auth_identity *ret)
 {
 	struct user_name want;
 	const struct user *other = u;
 	if (authzid.n) {
 		if (user_name_make(authzid, &want) != ERR_OK)
 			return ERR_DENIED;
-		other = users_find(s->users, span_of(want.text, want.n));
+		other = auth_snapshot_find(s, span_of(want.text, want.n));
 		/* asked for an absent user as well: the same work, the same answer */
 		if (!policy_may_become(s->policy, u->name, u->is_admin,
 				       span_of(want.text, want.n),
@@ -119,7 +131,8 @@ enum err auth_judge(const struct auth_snapshot *s, const struct user *u,
 		    !other)
 			return ERR_DENIED;
 	}
-	*ret = (struct auth_identity){ .is_admin = u->is_admin };
+	*ret = (struct auth_identity){ .is_admin = u->is_admin,
+				       .is_assumed = other != u && other->is_assumed };
 	put_name(&ret->authcid, u->name);
 	put_name(&ret->authzid, other->name);
 	memcpy(ret->authcid_account, u->account.p, USER_ACCOUNT_LEN);
@@ -130,9 +143,12 @@ enum err auth_judge(const struct auth_snapshot *s, const struct user *u,
 static bool stands(struct auth *a, struct span authcid, struct span authzid,
 		   struct span account, bool by_certificate)
 {
+	/* A database has the last word, when it was asked (server_reload). */
+	if (auth_is_unsaid(a, authcid) || auth_is_unsaid(a, authzid))
+		return true;
 	struct auth_snapshot s = auth_snapshot_take(a);
-	const struct user *u = users_find(s.users, authcid);
-	const struct user *other = users_find(s.users, authzid);
+	const struct user *u = auth_snapshot_find(&s, authcid);
+	const struct user *other = auth_snapshot_find(&s, authzid);
 	bool is_ok = u && other && (by_certificate || !span_eq(u->hash, SPAN("*"))) &&
 		     span_eq(other->account, account) &&
 		     policy_may_become(s.policy, u->name, u->is_admin, other->name,
@@ -156,9 +172,11 @@ enum err auth_operator(struct auth *a, struct span authcid, struct span authzid,
 	if (!span_eq(authcid, AUTH_OPERATOR))
 		return ERR_AUTH;
 	s = auth_snapshot_take(a);
-	u = users_find(s.users, authzid);
+	u = auth_snapshot_find(&s, authzid);
 	if (u) {
-		*ret = (struct auth_identity){ .is_admin = true, .is_operator = true };
+		*ret = (struct auth_identity){ .is_admin = true,
+					       .is_operator = true,
+					       .is_assumed = u->is_assumed };
 		put_name(&ret->authcid, AUTH_OPERATOR);
 		put_name(&ret->authzid, u->name);
 		memcpy(ret->account, u->account.p, USER_ACCOUNT_LEN);
@@ -180,9 +198,10 @@ bool auth_standing(struct auth *a, const struct auth_identity *who)
 	if (who->is_operator)
 		return operator_stands(a, who);
 	struct auth_snapshot s = auth_snapshot_take(a);
-	const struct user *u = users_find(s.users, auth_authcid(who));
-	bool is_same = u && span_eq(u->account,
-				    span_of(who->authcid_account, USER_ACCOUNT_LEN));
+	const struct user *u = auth_snapshot_find(&s, auth_authcid(who));
+	bool is_same = u ? span_eq(u->account,
+				   span_of(who->authcid_account, USER_ACCOUNT_LEN))
+			 : auth_is_unsaid(a, auth_authcid(who));
 	auth_snapshot_done(&s);
 	return is_same && stands(a, auth_authcid(who), auth_authzid(who), auth_account(who),
 				 who->by_certificate);
@@ -193,7 +212,7 @@ bool auth_may_unauthenticate(struct auth *a, enum auth_gate gate, struct span au
 	if (gate != AUTH_GATE_ADMIN_ONLY)
 		return gate == AUTH_GATE_ON;
 	struct auth_snapshot s = auth_snapshot_take(a);
-	const struct user *u = users_find(s.users, authcid);
+	const struct user *u = auth_snapshot_find(&s, authcid);
 	bool is_admin = u && u->is_admin;
 	auth_snapshot_done(&s);
 	return is_admin;

@@ -18,11 +18,14 @@ struct auth_config {
 	/* Under which names that do not exist get their salts, the same after a restart
 	 * (scram.h); empty: random, of this process. Copied. */
 	struct span secret;
+	struct userdbs *databases; /* taken over; NULL: only the table */
 };
 
 /* Takes over the references on users and policy. NULL: OpenSSL failed. */
 struct auth *auth_new(const struct auth_config *c, struct users *users,
 		      struct policy *policy);
+/* Waits for what databases are asked; their threads end. Before the loops go. */
+void auth_stop(struct auth *a);
 /* No login may be under way. NULL is fine. */
 void auth_free(struct auth *a);
 
@@ -34,6 +37,31 @@ void auth_free(struct auth *a);
 void auth_replace(struct auth *a, struct users *users, struct policy *policy);
 /* The table in force, with a reference. */
 struct users *auth_users(struct auth *a);
+
+/* ---- users of databases (userdb.h) ---- */
+
+/* There are databases beside the table, so a name has to be learned. */
+bool auth_asks(const struct auth *a);
+/*
+ * The user of that name as far as it is known without asking: of the table, or as a
+ * database said last. NULL: nobody. The caller has the reference; `ret` lives as long.
+ */
+struct users *auth_user(struct auth *a, struct span name, const struct user **ret);
+/* Whether a database has to be asked first: the name is not in the table, and was not
+ * asked for within the last `age_ms`. */
+bool auth_must_learn(struct auth *a, struct span name, uint64_t age_ms);
+/*
+ * Asks for those names, on a thread of the databases; then auth_user() tells. Names are
+ * copied. op->rc is ERR_OK, or ERR_IO: for one of them a database did not answer, and the
+ * names behind it were not asked for. With no database, or all names in the table, it
+ * only takes its turn.
+ */
+struct op *auth_learn_start(struct auth *a, const struct span *names, size_t n,
+			    struct executor *home, void (*done)(struct op *, void *owner),
+			    void *owner);
+enum {
+	AUTH_LEARNED_MS = 60000, /* what is no login takes an answer of that age */
+};
 /* Changes with each auth_replace(): what was learned from the table is old. */
 uint64_t auth_generation(struct auth *a);
 
@@ -46,6 +74,8 @@ struct auth_identity {
 	bool is_admin;			    /* the authcid is an administrator */
 	bool by_certificate; /* so he needs no password, and the certificate must hold */
 	bool is_operator;    /* the authcid is AUTH_OPERATOR, no user (auth_operator) */
+	bool is_assumed; /* nobody said that there is such an authzid: only if it has mail
+			  */
 };
 
 static inline struct span auth_authcid(const struct auth_identity *i)

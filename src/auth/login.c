@@ -8,8 +8,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 
-/* Hashed when there is nothing to compare with: costs as much as our own hashes do. */
-static const char dummy_setting[] = "$y$j9T$mailstileNobodyHere...$";
+/* Who has waited for a thread longer than this is told to try again. */
+enum { LATE_MS = 10000 };
 
 struct login_op {
 	struct op op;
@@ -17,6 +17,7 @@ struct login_op {
 	struct auth_identity identity;
 	struct auth_request request; /* points into bytes */
 	size_t size;		     /* of the block */
+	uint64_t started_ms;
 	char bytes[];
 };
 
@@ -27,7 +28,14 @@ static struct verdict_key verdict_key_of(const struct user *u, struct span passw
 
 static bool has_password(const struct user *u)
 {
-	return u && !span_eq(u->hash, SPAN("*"));
+	return u && !span_eq(u->hash, SPAN("*")) && !span_eq(u->hash, USER_HASH_NONE);
+}
+
+/* Both halves are of the table, so that nobody else has to be asked. */
+static bool is_in_table(const struct auth_snapshot *s, const struct auth_request *r)
+{
+	return users_find(s->users, r->authcid) &&
+	       (r->authzid.n == 0 || users_find(s->users, r->authzid));
 }
 
 enum err auth_login_now(struct auth *a, const struct auth_request *r,
@@ -36,7 +44,7 @@ enum err auth_login_now(struct auth *a, const struct auth_request *r,
 	enum err rc = ERR_AGAIN;
 	struct auth_snapshot s = auth_snapshot_take(a);
 	const struct user *u = users_find(s.users, r->authcid);
-	if (has_password(u)) {
+	if (has_password(u) && (!a->databases || is_in_table(&s, r))) {
 		struct verdict_key k = verdict_key_of(u, r->password);
 		if (verdicts_has(a->verdicts, &k, clock_mono_ms()))
 			rc = auth_judge(&s, u, r->authzid, ret);
@@ -45,17 +53,16 @@ enum err auth_login_now(struct auth *a, const struct auth_request *r,
 	return rc;
 }
 
-/* Always one run of crypt, whatever is wrong. `hash` NULL: nobody. */
-static bool password_is_right(struct span password, const char *hash)
+/* Always one run of crypt, whatever is wrong. `is_real`: the hash is somebody's. */
+static bool password_is_right(struct span password, const char *hash, bool is_real)
 {
 	struct crypt_data *data = xcalloc(1, sizeof *data);
 	char *text = xmalloc(password.n + 1);
 	if (password.n)
 		memcpy(text, password.p, password.n);
 	text[password.n] = 0;
-	const char *made = crypt_rn(text, hash ? hash : dummy_setting, data,
-				    sizeof *data);
-	bool is_right = made && hash && span_eq_secret(span_str(made), span_str(hash));
+	const char *made = crypt_rn(text, hash, data, sizeof *data);
+	bool is_right = made && is_real && span_eq_secret(span_str(made), span_str(hash));
 	/* a C string ends at the first NUL: "secret\0x" is not "secret" */
 	is_right = is_right && password.n && !memchr(password.p, 0, password.n);
 	xfree_secret(text, password.n);
@@ -63,11 +70,44 @@ static bool password_is_right(struct span password, const char *hash)
 	return is_right;
 }
 
+static enum err by_hash(struct login_op *l, const struct user *u)
+{
+	char *hash;
+	bool is_right;
+
+	if (has_password(u)) {
+		hash = xcalloc(1, u->hash.n + 1);
+		memcpy(hash, u->hash.p, u->hash.n);
+	} else {
+		hash = auth_like(l->auth);
+	}
+	is_right = password_is_right(l->request.password, hash, has_password(u));
+	xfree_secret(hash, strlen(hash));
+	return is_right ? ERR_OK : ERR_AUTH;
+}
+
+static enum err by_password(struct login_op *l, const struct user *u)
+{
+	struct span password = l->request.password;
+
+	if (has_password(u)) {
+		struct verdict_key k = verdict_key_of(u, password);
+
+		if (verdicts_has(l->auth->verdicts, &k, clock_mono_ms()))
+			return ERR_OK;
+	}
+	if (!u || !span_starts(u->hash, USER_HASH_ASK))
+		return by_hash(l, u);
+	if (!l->auth->databases || !password.n || memchr(password.p, 0, password.n))
+		return ERR_AUTH;
+	return userdbs_ask(l->auth->databases, u, password);
+}
+
 /* The proof was made against `before`; what counts is the table of now. */
 static enum err judge_now(struct login_op *l, const struct user *before)
 {
 	struct auth_snapshot s = auth_snapshot_take(l->auth);
-	const struct user *u = users_find(s.users, before->name);
+	const struct user *u = auth_snapshot_find(&s, before->name);
 	enum err rc = ERR_AUTH;
 	if (u && span_eq(u->hash, before->hash) && span_eq(u->account, before->account)) {
 		struct verdict_key k = verdict_key_of(u, l->request.password);
@@ -78,21 +118,35 @@ static enum err judge_now(struct login_op *l, const struct user *before)
 	return rc;
 }
 
+static enum err check(struct login_op *l)
+{
+	enum err asked = auth_learn(l->auth, l->request.authcid, true), rc;
+	struct auth_snapshot s = auth_snapshot_take(l->auth);
+	bool is_theirs = !users_find(s.users, l->request.authcid);
+	const struct user *u = auth_snapshot_find(&s, l->request.authcid);
+
+	if (asked == ERR_IO && is_theirs)
+		rc = ERR_IO;
+	else
+		rc = by_password(l, u);
+	/* While a database is down, who is in the table cannot be told from who is not.
+	 */
+	if (asked == ERR_IO && rc == ERR_AUTH)
+		rc = ERR_UNKNOWN;
+	if (rc == ERR_OK && l->request.authzid.n)
+		rc = auth_learn(l->auth, l->request.authzid, false);
+	if (rc == ERR_OK)
+		rc = judge_now(l, u);
+	auth_snapshot_done(&s);
+	return rc;
+}
+
 static void run(struct task *t)
 {
 	struct login_op *l = TASK_OWNER(t, struct login_op, op.task);
-	struct auth_snapshot s = auth_snapshot_take(l->auth);
-	const struct user *u = users_find(s.users, l->request.authcid);
-	char *hash = NULL;
-	if (has_password(u)) {
-		hash = xcalloc(1, u->hash.n + 1);
-		memcpy(hash, u->hash.p, u->hash.n);
-	}
-	bool is_right = password_is_right(l->request.password, hash);
-	enum err rc = is_right ? judge_now(l, u) : ERR_AUTH;
-	xfree_secret(hash, hash ? strlen(hash) : 0);
-	auth_snapshot_done(&s);
-	op_finish(&l->op, rc);
+	bool is_late = clock_mono_ms() - l->started_ms > LATE_MS;
+
+	op_finish(&l->op, is_late ? ERR_IO : check(l));
 }
 
 static void login_free(struct op *op)
@@ -128,7 +182,9 @@ struct op *auth_login_start(struct auth *a, const struct auth_request *r,
 	l->request.authcid = copy_to(&at, r->authcid);
 	l->request.authzid = copy_to(&at, r->authzid);
 	l->request.password = copy_to(&at, r->password);
-	executor_post(a->workers, &l->op.task);
+	l->started_ms = clock_mono_ms();
+	executor_post(a->databases ? userdbs_executor(a->databases) : a->workers,
+		      &l->op.task);
 	return &l->op;
 }
 

@@ -31,7 +31,9 @@ enum err auth_login_now(struct auth *a, const struct auth_request *r,
 /*
  * Checks it on a worker; everything is copied at start and wiped at the end.
  * `done` runs on `home`; op->rc is ERR_OK, ERR_AUTH or ERR_DENIED. Judged by
- * the table and policy in force when the check ends.
+ * the table and policy in force when the check ends. With databases they are asked first,
+ * and op->rc may be ERR_IO: one did not answer, so nobody can say; or ERR_UNKNOWN: the
+ * same to the peer, but the credential was wrong as far as it could be checked.
  */
 struct op *auth_login_start(struct auth *a, const struct auth_request *r,
 			    struct executor *home, void (*done)(struct op *, void *owner),
@@ -40,14 +42,16 @@ struct op *auth_login_start(struct auth *a, const struct auth_request *r,
 const struct auth_identity *auth_login_identity(const struct op *op);
 
 /*
- * The SCRAM keys of that name; of a name that has none, or may not log in, false ones that
- * look like them (scram.h). ERR_IO: OpenSSL failed.
+ * The SCRAM keys of that name, which was learned before (auth_learn_start); of a name
+ * that has none, or may not log in, false ones that look like them (scram.h). ERR_IO:
+ * OpenSSL failed.
  */
 enum err auth_scram_keys(struct auth *a, struct span authcid, enum scram_hash hash,
 			 struct scram_keys *ret);
 /*
- * The authcid has proved by a mechanism that it knows the password behind `keys`. ERR_OK
- * and `ret` filled; ERR_AUTH: they are not in force any more; ERR_DENIED.
+ * The authcid, who was learned before as the authzid was, has proved by a mechanism that
+ * it knows the password behind `keys`. ERR_OK and `ret` filled; ERR_AUTH: they are not in
+ * force any more; ERR_DENIED.
  */
 enum err auth_proven(struct auth *a, const struct auth_request *r,
 		     const struct scram_keys *keys, struct auth_identity *ret);
@@ -58,6 +62,8 @@ enum err auth_proven(struct auth *a, const struct auth_request *r,
  */
 enum err auth_password_hash(struct span password, struct buf *out);
 
+/* Whose that certificate would be, for auth_learn_start. ERR_AUTH: nobody's. */
+enum err auth_certificate_name(struct auth *a, struct span der, struct user_name *ret);
 /*
  * The verified client certificate `der` for EXTERNAL: whose it is by the policy's rules, and
  * whether he may act for `authzid` (empty: himself). A user without a password may: the

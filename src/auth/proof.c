@@ -35,7 +35,7 @@ enum err auth_scram_keys(struct auth *a, struct span authcid, enum scram_hash ha
 				       is_name ? span_of(name.text, name.n) : authcid,
 				       &made);
 
-	if (!keys_of(is_name ? users_find(s.users, authcid) : NULL, hash, ret))
+	if (!keys_of(is_name ? auth_snapshot_find(&s, authcid) : NULL, hash, ret))
 		*ret = made;
 	auth_snapshot_done(&s);
 	return rc;
@@ -45,7 +45,7 @@ enum err auth_proven(struct auth *a, const struct auth_request *r,
 		     const struct scram_keys *keys, struct auth_identity *ret)
 {
 	struct auth_snapshot s = auth_snapshot_take(a);
-	const struct user *u = users_find(s.users, r->authcid);
+	const struct user *u = auth_snapshot_find(&s, r->authcid);
 	struct scram_keys now;
 	enum err rc = ERR_AUTH;
 
@@ -58,6 +58,15 @@ enum err auth_proven(struct auth *a, const struct auth_request *r,
 	return rc;
 }
 
+enum err auth_certificate_name(struct auth *a, struct span der, struct user_name *ret)
+{
+	struct auth_snapshot s = auth_snapshot_take(a);
+	enum err rc = policy_certificate_user(s.policy, der, ret);
+
+	auth_snapshot_done(&s);
+	return rc == ERR_OK ? ERR_OK : ERR_AUTH;
+}
+
 enum err auth_certificate(struct auth *a, struct span der, struct span authzid,
 			  struct auth_identity *ret)
 {
@@ -66,7 +75,7 @@ enum err auth_certificate(struct auth *a, struct span der, struct span authzid,
 	enum err rc = ERR_AUTH;
 
 	if (policy_certificate_user(s.policy, der, &name) == ERR_OK) {
-		const struct user *u = users_find(s.users, span_of(name.text, name.n));
+		const struct user *u = auth_snapshot_find(&s, span_of(name.text, name.n));
 
 		rc = u ? auth_judge(&s, u, authzid, ret) : ERR_AUTH;
 		ret->by_certificate = rc == ERR_OK;

@@ -269,6 +269,7 @@ static enum err parse_user(struct parse *p, struct span line)
 		return bad_line(p, "The password is neither \"*\" nor a crypt(5) string");
 	if (rest.p && !more_ok(rest))
 		return bad_line(p, "A field behind the password is not key=value");
+	u.is_assumed = span_eq(user_field(&u, SPAN("assumed")), SPAN("yes"));
 	if (!groups_of(rest, &u.groups))
 		return bad_line(p, "The name of a group has a character that it may not "
 				   "have");

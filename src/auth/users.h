@@ -30,6 +30,13 @@ enum {
 	    383, /* bytes of a crypt(5) string, CRYPT_OUTPUT_SIZE less the NUL */
 };
 
+/*
+ * In place of a crypt(5) string: no password, but other keys (SCRAM); and the saslauthd
+ * whose name stands behind it is asked for the password (userdb.h).
+ */
+#define USER_HASH_NONE SPAN("$none$")
+#define USER_HASH_ASK  SPAN("$saslauthd$")
+
 struct user {
 	struct span name;    /* normal form */
 	struct span account; /* 32 lower-case hex digits */
@@ -37,6 +44,8 @@ struct user {
 	struct span more;    /* further fields as they stand, "key=value:key=value" */
 	struct span groups;  /* names with "," between them, or empty */
 	bool is_admin, is_shared;
+	/* A database (userdb.h) says neither yes nor no: he is there if he has mail. */
+	bool is_assumed;
 };
 
 /* The next group of `rest`, which moves on behind it; false: there is none. */
@@ -51,7 +60,7 @@ struct users;
  * contents; ret_why then holds a sentence that names the file and the line.
  */
 enum err users_load(const char *path, struct users **ret, struct buf *ret_why);
-/* The same from memory; `path` is for the sentences. */
+/* The same from memory; `path` is for the sentences. A field "assumed=yes" is_assumed. */
 enum err users_parse(struct span text, const char *path, struct users **ret,
 		     struct buf *ret_why);
 struct users *users_ref(struct users *u); /* any thread */

@@ -10,7 +10,19 @@
 #include "server/conn_run.h"
 #include "server/reply.h"
 
-enum { START, MECH_LINE, MECH_PROOF, CHECK, CHECKED, PROVEN, OPENED, FAILED };
+enum {
+	START,
+	MECH_LINE,
+	MECH_PROOF,
+	MECH_LEARNED,
+	CHECK,
+	CHECKED,
+	OPERATOR,
+	PROVEN,
+	LEARNED,
+	OPENED,
+	FAILED
+};
 
 struct login {
 	const struct mech *mech;
@@ -22,6 +34,7 @@ struct login {
 	const char *reason; /* for the log; NULL: the usual one */
 	struct mech_env env;
 	struct scram_keys keys;
+	enum scram_hash hash; /* of the keys asked for */
 	struct buf end_point, unique;
 	uint8_t exporter[32];
 	bool has_waited; /* before the proof */
@@ -61,7 +74,9 @@ static void log_failure(struct cmd *cmd, enum err why)
 	log_str(&line, "reason",
 		span_str(l->reason	     ? l->reason
 			 : why == ERR_DENIED ? "not allowed to act for that user"
-					     : "wrong credential"));
+			 : why == ERR_IO || why == ERR_UNKNOWN
+			     ? "a user database does not answer"
+			     : "wrong credential"));
 	log_end(&line);
 }
 
@@ -83,6 +98,29 @@ static enum verdict login_failed(struct cmd *cmd, enum err why)
 	return delay ? cmd_sleep(cmd, FAILED, delay) : CMD_DONE;
 }
 
+/* Nobody can say who it is: no failure of his. */
+static enum verdict unavailable(struct cmd *cmd, enum err why)
+{
+	struct conn *c = cmd->conn;
+
+	log_failure(cmd, why);
+	if (why == ERR_UNKNOWN)
+		throttle_failed_text(cmd->server->throttle, c->peer.text,
+				     clock_mono_ms());
+	return reply_no(cmd, "UNAVAILABLE",
+			"User names cannot be looked up now; try again later.");
+}
+
+/* Asks the databases for those who are not in the table; then goes on at `step`. */
+static enum verdict learn(struct cmd *cmd, int step, const struct span *names, size_t n)
+{
+	struct op_to to = cmd_to(cmd);
+
+	return cmd_wait(cmd, step,
+			auth_learn_start(cmd->server->config.auth, names, n, to.home,
+					 to.done, to.owner));
+}
+
 static enum verdict log_in(struct cmd *cmd, struct account *account)
 {
 	struct login *l = cmd->state;
@@ -99,7 +137,8 @@ static enum verdict open_account(struct cmd *cmd)
 
 	return cmd_wait(cmd, OPENED,
 			store_account_open(cmd->server->config.store,
-					   auth_account(&l->who), true, cmd_to(cmd)));
+					   auth_account(&l->who), !l->who.is_assumed,
+					   cmd_to(cmd)));
 }
 
 /* The password is known: from the cache at once, or by a worker. */
@@ -128,8 +167,14 @@ static enum verdict check(struct cmd *cmd)
 static enum verdict operator_login(struct cmd *cmd)
 {
 	struct login *l = cmd->state;
-	enum err rc = auth_operator(cmd->server->config.auth, l->request.authcid,
-				    l->request.authzid, &l->who);
+	struct auth *auth = cmd->server->config.auth;
+
+	if (cmd->step != OPERATOR && auth_must_learn(auth, l->request.authzid, 0))
+		return learn(cmd, OPERATOR, &l->request.authzid, 1);
+	if (cmd->step == OPERATOR && cmd->op->rc != ERR_OK)
+		return unavailable(cmd, cmd->op->rc);
+	enum err rc = auth_operator(auth, l->request.authcid, l->request.authzid,
+				    &l->who);
 
 	if (rc == ERR_OK)
 		return open_account(cmd);
@@ -154,6 +199,8 @@ static enum verdict checked(struct cmd *cmd)
 {
 	struct login *l = cmd->state;
 
+	if (cmd->op->rc == ERR_IO || cmd->op->rc == ERR_UNKNOWN)
+		return unavailable(cmd, cmd->op->rc);
 	if (cmd->op->rc != ERR_OK)
 		return login_failed(cmd, cmd->op->rc);
 	l->who = *auth_login_identity(cmd->op);
@@ -196,6 +243,9 @@ static bool still_stands(struct cmd *cmd)
 
 static enum verdict opened(struct cmd *cmd)
 {
+	/* nobody said that there is such a user, and he has no mail */
+	if (cmd->op->rc == ERR_NOENT)
+		return login_failed(cmd, ERR_DENIED);
 	if (cmd->op->rc != ERR_OK)
 		return reply_no(cmd, "UNAVAILABLE",
 				"The mail cannot be opened now; try again.");
@@ -206,14 +256,37 @@ static enum verdict opened(struct cmd *cmd)
 	return log_in(cmd, op_account(cmd->op));
 }
 
+/* Whose the client certificate would be. */
+static struct span certificate_name(struct cmd *cmd)
+{
+	struct buf der = { 0 };
+	struct user_name name = { 0 };
+
+	if (net_tls_peer_cert(cmd->conn->net, &der) == ERR_OK)
+		auth_certificate_name(cmd->server->config.auth, buf_span(&der), &name);
+	buf_done(&der);
+	return arena_dup(cmd->arena, span_of(name.text, name.n));
+}
+
 /* The mechanism knows who it is; what is left is whom he may act for. */
 static enum verdict proven(struct cmd *cmd)
 {
 	struct login *l = cmd->state;
+	struct auth *auth = cmd->server->config.auth;
+
+	if (cmd->step != LEARNED && auth_asks(auth)) {
+		const struct span names[] = { l->mech->flags & MECH_CERTIFICATE
+						  ? certificate_name(cmd)
+						  : l->request.authcid,
+					      l->request.authzid };
+
+		return learn(cmd, LEARNED, names, 2);
+	}
+	if (cmd->step == LEARNED && cmd->op->rc != ERR_OK)
+		return unavailable(cmd, cmd->op->rc);
 	enum err rc = l->mech->flags & MECH_CERTIFICATE
 			  ? certificate(cmd)
-			  : auth_proven(cmd->server->config.auth, &l->request, &l->keys,
-					&l->who);
+			  : auth_proven(auth, &l->request, &l->keys, &l->who);
 
 	return rc == ERR_OK ? open_account(cmd) : login_failed(cmd, rc);
 }
@@ -243,7 +316,9 @@ static enum verdict step_on(struct cmd *cmd)
 	switch (cmd->step) {
 	case CHECK: return check(cmd);
 	case CHECKED: return checked(cmd);
-	case PROVEN: return proven(cmd);
+	case OPERATOR: return operator_login(cmd);
+	case PROVEN:
+	case LEARNED: return proven(cmd);
 	case OPENED: return opened(cmd);
 	default: return CMD_DONE; /* FAILED: the reply was set, the delay is over */
 	}
@@ -278,6 +353,35 @@ static enum verdict challenge(struct cmd *cmd, struct span text)
 	return cmd_line(cmd, MECH_LINE);
 }
 
+static enum verdict mech_go(struct cmd *cmd, const struct span *in);
+
+/* The keys of who has been learned, or false ones; then the same message again. */
+static enum verdict mech_keys(struct cmd *cmd)
+{
+	struct login *l = cmd->state;
+	struct span in = buf_span(&l->in);
+
+	if (cmd->step == MECH_LEARNED && cmd->op->rc != ERR_OK)
+		return unavailable(cmd, cmd->op->rc);
+	if (auth_scram_keys(cmd->server->config.auth, l->request.authcid, l->hash,
+			    &l->keys) != ERR_OK)
+		return login_failed(cmd, ERR_AUTH);
+	l->env.keys = &l->keys;
+	return mech_go(cmd, &in);
+}
+
+/* Those of the table are asked for as well, so that all take the same time. */
+static enum verdict mech_learn(struct cmd *cmd, const struct mech_step *step)
+{
+	struct login *l = cmd->state;
+
+	l->request = step->request;
+	l->hash = step->hash;
+	if (!auth_asks(cmd->server->config.auth))
+		return mech_keys(cmd);
+	return learn(cmd, MECH_LEARNED, &l->request.authcid, 1);
+}
+
 static enum verdict mech_go(struct cmd *cmd, const struct span *in)
 {
 	struct login *l = cmd->state;
@@ -285,14 +389,8 @@ static enum verdict mech_go(struct cmd *cmd, const struct span *in)
 	enum mech_rc rc = l->mech->server_step(l->mech, l->mech_state, cmd->arena,
 					       &l->env, in, &step);
 
-	if (rc == MECH_KEYS &&
-	    auth_scram_keys(cmd->server->config.auth, step.request.authcid, step.hash,
-			    &l->keys) == ERR_OK) {
-		l->env.keys = &l->keys;
-		rc = l->mech->server_step(l->mech, l->mech_state, cmd->arena, &l->env, in,
-					  &step);
-	}
 	switch (rc) {
+	case MECH_KEYS: return mech_learn(cmd, &step);
 	case MECH_CHALLENGE: return challenge(cmd, step.out);
 	case MECH_PASSWORD: l->request = step.request; return throttled_check(cmd);
 	case MECH_PROVEN: l->request = step.request; return throttled_proof(cmd);
@@ -392,11 +490,17 @@ static enum verdict run_preauth(struct cmd *cmd)
 	struct account *account;
 
 	if (cmd->step == START) {
-		l = login_new(cmd, "PREAUTH");
-		return certificate(cmd) == ERR_OK ? open_account(cmd)
-						  : greet_plainly(cmd);
+		struct span name;
+
+		login_new(cmd, "PREAUTH");
+		name = certificate_name(cmd);
+		if (auth_must_learn(cmd->server->config.auth, name, 0))
+			return learn(cmd, LEARNED, &name, 1);
 	}
 	l = cmd->state;
+	if (cmd->step != OPENED)
+		return certificate(cmd) == ERR_OK ? open_account(cmd)
+						  : greet_plainly(cmd);
 	if (cmd->op->rc != ERR_OK)
 		return greet_plainly(cmd);
 	account = op_account(cmd->op);
@@ -417,6 +521,7 @@ static enum verdict run_authenticate(struct cmd *cmd)
 	case START: return authenticate(cmd);
 	case MECH_LINE: return mech_line(cmd);
 	case MECH_PROOF: return mech_in(cmd);
+	case MECH_LEARNED: return mech_keys(cmd);
 	default: return step_on(cmd);
 	}
 }
@@ -487,19 +592,4 @@ const struct extension cmd_auth = {
 	.about = "login in one round trip; AUTHENTICATE, LOGIN, STARTTLS",
 	.offer = offer,
 	.commands = commands,
-};
-const struct extension ext_login = {
-	.name = "AUTH=LOGIN",
-	.rfc = "draft-murchison-sasl-login",
-	.about = "name and password for mail programs without PLAIN; nobody can act for another by it",
-};
-const struct extension ext_external = {
-	.name = "AUTH=EXTERNAL, PREAUTH",
-	.rfc = "RFC 4422, 8437",
-	.about = "a TLS client certificate instead of a password",
-};
-const struct extension ext_scram = {
-	.name = "AUTH=SCRAM-SHA-1, -256, -512, and -PLUS",
-	.rfc = "RFC 5802, 7677",
-	.about = "a password is proved, never sent; bound to the TLS channel with -PLUS",
 };

@@ -84,6 +84,7 @@ struct cmd {
 	struct cursor start;  /* as `cur` was when the command began (place.h) */
 	enum verdict verdict; /* place.h */
 	struct place_opened *opened; /* place.c */
+	unsigned learned;	     /* place_learn() so far */
 	int step;	   /* the command's own; 0 at first */
 	bool has_asked;	   /* for that, CMD_MESSAGES */
 	void *state;	   /* the command's own, in its arena */

@@ -35,6 +35,8 @@ struct server_loop {
 	size_t n_large;		 /* conns that hold more than their share (overload.h) */
 	uint64_t short_since_ms; /* of memory; 0: it is not */
 	struct net_timer memory;
+	struct net_timer recheck; /* recheck.h */
+	bool is_rechecking;
 };
 
 enum registry { REGISTRY_UNKNOWN, REGISTRY_ABSENT, REGISTRY_THERE };

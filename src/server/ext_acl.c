@@ -96,21 +96,23 @@ static bool find(struct cmd *cmd, struct span name, unsigned need, struct place 
 	return *ret_mailbox != 0;
 }
 
-/* Whom the identifier names. */
-static void look_up(struct cmd *cmd, struct acl_state *st)
+/* Whom the identifier names. False: `return cmd->verdict`. */
+static bool look_up(struct cmd *cmd, struct acl_state *st)
 {
 	struct users *users;
 	const struct user *u;
 	struct span name;
 
 	if (acl_kind(st->identifier, &st->is_negative, &name) != ACL_USER)
-		return;
+		return true;
 	st->is_owner = span_eq(name, st->place.owner);
-	users = auth_users(cmd->server->config.auth);
-	u = users_find(users, name);
+	if (!st->is_owner && !place_learn(cmd, &name, 1))
+		return false;
+	users = auth_user(cmd->server->config.auth, name, &u);
 	if (u)
 		st->account = arena_dup(cmd->arena, u->account);
 	users_unref(users);
+	return true;
 }
 
 /* ---- SETACL, DELETEACL ---- */
@@ -207,7 +209,8 @@ static enum verdict parse_change(struct cmd *cmd, bool is_delete)
 		return reply_syntax(cmd);
 	if (!find(cmd, name, RIGHT_A, &st->place, &st->mailbox))
 		return cmd->verdict;
-	look_up(cmd, st);
+	if (!look_up(cmd, st))
+		return cmd->verdict;
 	if (st->is_owner)
 		return for_owner(cmd, st);
 	if (is_delete || st->how == '-' || st->is_negative || !st->rights)
@@ -321,7 +324,8 @@ static enum verdict run_listrights(struct cmd *cmd)
 		return reply_syntax(cmd);
 	if (!find(cmd, name, RIGHT_A, &st.place, &st.mailbox))
 		return cmd->verdict;
-	look_up(cmd, &st);
+	if (!look_up(cmd, &st))
+		return cmd->verdict;
 	out = begin(cmd, "LISTRIGHTS", &st.place);
 	put_entry(cmd, st.given, st.is_owner && !st.is_negative ? RIGHTS_ALL : 0);
 	if (!st.is_owner)

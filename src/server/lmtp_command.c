@@ -143,17 +143,13 @@ static void mail(struct lmtp *c, struct span args)
 
 /* ---- RCPT ---- */
 
-static bool find(const struct users *users, struct lmtp_rcpt *r, struct span name,
-		 struct span folder, struct arena *a)
+static void add_name(struct lmtp_rcpt *r, struct span user, struct span folder)
 {
-	const struct user *u = users_find(users, name);
-
-	if (!u)
-		return false;
-	r->user = arena_dup(a, u->name);
-	r->folder = mailbox_name_normal(a, arena_dup(a, folder));
-	memcpy(r->mail, u->account.p, USER_ACCOUNT_LEN);
-	return true;
+	for (unsigned i = 0; i < r->n_as; i++)
+		if (span_eq(r->as[i].user, user))
+			return;
+	r->as[r->n_as].user = user;
+	r->as[r->n_as++].folder = folder;
 }
 
 static struct span with_domain(struct arena *a, struct span local, struct span domain)
@@ -163,26 +159,31 @@ static struct span with_domain(struct arena *a, struct span local, struct span d
 }
 
 /*
- * The user of an address: the whole of it, then without the folder, then each without the
- * domain, as which domains are served here is the mail server's to know.
+ * The names that an address may mean: the whole of it, then without the folder, then each
+ * without the domain, as which domains are served here is the mail server's to know.
  */
-static bool find_user(struct lmtp *c, struct lmtp_rcpt *r, const struct lmtp_address *to)
+static void find_names(struct lmtp_rcpt *r, const struct lmtp_address *to)
 {
-	struct users *users = auth_users(c->server->config.auth);
 	struct arena *a = r->arena;
-	struct span base, detail;
-	bool is_found = false;
+	struct span local = arena_dup(a, to->local), base, detail;
 
-	lmtp_split(to->local, &base, &detail);
-	if (to->domain.n)
-		is_found = find(users, r, with_domain(a, to->local, to->domain),
-				SPAN_NONE, a) ||
-			   find(users, r, with_domain(a, base, to->domain), detail, a);
-	is_found = is_found || find(users, r, to->local, SPAN_NONE, a) ||
-		   find(users, r, base, detail, a);
-	users_unref(users);
-	return is_found;
+	lmtp_split(local, &base, &detail);
+	if (to->domain.n) {
+		add_name(r, with_domain(a, local, to->domain), SPAN_NONE);
+		add_name(r, with_domain(a, base, to->domain), detail);
+	}
+	add_name(r, local, SPAN_NONE);
+	add_name(r, base, detail);
 }
+
+static void is_nobody(struct lmtp *c, struct lmtp_rcpt *r)
+{
+	lmtp_say(c, "550 5.1.1 <%.*s> is not a user here.", (int)r->address.n,
+		 r->address.p);
+	arena_free(r->arena);
+}
+
+static void open_next(struct lmtp *c, struct lmtp_rcpt *r);
 
 static void opened(struct op *op, void *owner)
 {
@@ -197,6 +198,9 @@ static void opened(struct op *op, void *owner)
 		m->last = &r->next;
 		m->n++;
 		lmtp_say(c, "250 2.1.5 The recipient is fine.");
+	} else if (op->rc == ERR_NOENT) {
+		/* nobody said that there is such a user, and he has no mail */
+		open_next(c, r);
 	} else {
 		if (op->rc == ERR_FULL)
 			lmtp_say(c, "452 4.3.1 There is no space left; try again later.");
@@ -207,14 +211,67 @@ static void opened(struct op *op, void *owner)
 	lmtp_pump(c);
 }
 
-static void open_account(struct lmtp *c, struct lmtp_rcpt *r)
+/* The next of the names that is a user's. */
+static void open_next(struct lmtp *c, struct lmtp_rcpt *r)
 {
 	const struct op_to to = { c->home->home, opened, r };
+	const struct user *u = NULL;
+	struct users *users = NULL;
 
-	c->op = store_account_open(c->server->config.store, span_str(r->mail), true, to);
+	while (!u && r->tried < r->n_as)
+		users = auth_user(c->server->config.auth, r->as[r->tried++].user, &u);
+	if (!u) {
+		is_nobody(c, r);
+		return;
+	}
+	r->user = arena_dup(r->arena, u->name);
+	r->folder = mailbox_name_normal(r->arena, r->as[r->tried - 1].folder);
+	memcpy(r->mail, u->account.p, USER_ACCOUNT_LEN);
+	c->op = store_account_open(c->server->config.store, span_str(r->mail),
+				   !u->is_assumed, to);
+	users_unref(users);
 }
 
-/* What is wrong with it, as a reply; NULL: nothing, and `r` is filled. */
+static void learned(struct op *op, void *owner)
+{
+	struct lmtp_rcpt *r = owner;
+	struct lmtp *c = r->conn;
+
+	c->op = NULL;
+	if (op->rc == ERR_OK) {
+		open_next(c, r);
+	} else {
+		lmtp_say(c, "451 4.3.0 Users cannot be looked up now; try again later.");
+		arena_free(r->arena);
+	}
+	lmtp_pump(c);
+}
+
+/* Databases are asked for all names before one of the user table. */
+static void look_up(struct lmtp *c, struct lmtp_rcpt *r)
+{
+	struct auth *auth = c->server->config.auth;
+	struct span names[4];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < r->n_as; i++) {
+		const struct user *u;
+		struct users *users = auth_user(auth, r->as[i].user, &u);
+		bool is_theirs = auth_must_learn(auth, r->as[i].user, 0);
+
+		users_unref(users);
+		if (is_theirs)
+			names[n++] = r->as[i].user;
+		else if (u)
+			break;
+	}
+	if (n)
+		c->op = auth_learn_start(auth, names, n, c->home->home, learned, r);
+	else
+		open_next(c, r);
+}
+
+/* What is wrong with it, as a reply; NULL: nothing, and `r` has its names. */
 static const char *rcpt_take(struct lmtp *c, struct lmtp_rcpt *r, struct span args)
 {
 	struct lmtp_address to;
@@ -230,9 +287,7 @@ static const char *rcpt_take(struct lmtp *c, struct lmtp_rcpt *r, struct span ar
 	if (c->mail->n >= c->server->config.limits.recipients)
 		return "452 4.5.3 These are too many recipients for one message.";
 	r->address = arena_dup(r->arena, to.text);
-	if (!find_user(c, r, &to))
-		return arena_printf(r->arena, "550 5.1.1 <%.*s> is not a user here.",
-				    (int)to.text.n, to.text.p);
+	find_names(r, &to);
 	return NULL;
 }
 
@@ -252,10 +307,10 @@ static void rcpt(struct lmtp *c, struct span args)
 	r->conn = c;
 	why = rcpt_take(c, r, args);
 	if (!why) {
-		open_account(c, r);
+		look_up(c, r);
 		return;
 	}
-	/* an unknown user or one too many is no fault of the client's */
+	/* one too many is no fault of the client's */
 	if (span_starts(span_str(why), SPAN("50")))
 		lmtp_bad(c, why);
 	else

@@ -21,6 +21,11 @@ struct lmtp_rcpt {
 	struct span address;		 /* as written */
 	struct span user;		 /* its name in the table */
 	struct span folder;		 /* behind the "+"; empty: INBOX */
+	/* Under which names he may be known, the first that is somebody's counts. */
+	struct {
+		struct span user, folder;
+	} as[4];
+	unsigned n_as, tried;
 	char mail[USER_ACCOUNT_LEN + 1]; /* the account's name in the store */
 	struct account *account;	 /* a reference */
 

@@ -213,9 +213,12 @@ static struct span path_of(const struct lmtp_rcpt *r)
 /* He may have been deleted since RCPT, or deleted and added anew. */
 static bool is_still_there(const struct lmtp *c, const struct lmtp_rcpt *r)
 {
-	struct users *users = auth_users(c->server->config.auth);
-	const struct user *u = users_find(users, r->user);
-	bool is_same = u && span_eq(u->account, span_str(r->mail));
+	struct auth *auth = c->server->config.auth;
+	const struct user *u;
+	struct users *users = auth_user(auth, r->user, &u);
+	/* forgotten what a database said at RCPT: that holds */
+	bool is_same = u ? span_eq(u->account, span_str(r->mail))
+			 : auth_must_learn(auth, r->user, UINT64_MAX);
 
 	users_unref(users);
 	return is_same;

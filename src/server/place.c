@@ -16,6 +16,8 @@
 #include "server/acl_share.h"
 #include "server/reply.h"
 
+enum { LEARNS_MAX = 2 }; /* a command; a database that does not answer is not asked on */
+
 /* ---- accounts ---- */
 
 struct place_opened {
@@ -87,10 +89,31 @@ bool place_account(struct cmd *cmd, struct span name, bool create, struct accoun
 
 /* ---- who shares with the user ---- */
 
+bool place_learn(struct cmd *cmd, const struct span *names, size_t n)
+{
+	struct auth *auth = cmd->server->config.auth;
+	struct span *unknown = arena_array(cmd->arena, n, sizeof *unknown);
+	struct op_to to = cmd_to(cmd);
+	size_t n_unknown = 0;
+
+	for (size_t i = 0; i < n && cmd->learned < LEARNS_MAX; i++)
+		if (auth_must_learn(auth, names[i], AUTH_LEARNED_MS))
+			unknown[n_unknown++] = names[i];
+	if (n_unknown == 0)
+		return true;
+	cmd->learned++;
+	cmd->cur = cmd->start;
+	cmd->verdict = cmd_wait(
+	    cmd, cmd->step,
+	    auth_learn_start(auth, unknown, n_unknown, to.home, to.done, to.owner));
+	return false;
+}
+
 struct acl_who place_who(const struct session *s, struct arena *a)
 {
-	struct users *users = auth_users(s->conn->server->config.auth);
-	const struct user *u = users_find(users, auth_authzid(&s->who));
+	const struct user *u;
+	struct users *users = auth_user(s->conn->server->config.auth,
+					auth_authzid(&s->who), &u);
 	struct acl_who who = { .name = auth_authzid(&s->who),
 			       .account = auth_account(&s->who) };
 
@@ -139,12 +162,23 @@ static bool shares_find(struct cmd *cmd, struct shares *ret)
 	return true;
 }
 
-/* The user whose account that is still, or NULL. */
-static const struct user *owner_of(const struct users *users, const struct attr *share)
+/* Owners of whom nothing is known are looked up first. */
+static bool learn_owners(struct cmd *cmd, const struct shares *s, const struct attr *own,
+			 size_t n_own, const struct attr *common, size_t n_common)
 {
-	const struct user *u = users_find(users, acl_share_owner(share->value));
+	struct span *names;
+	size_t n = 0;
 
-	return u && span_eq(u->account, share->key.name) ? u : NULL;
+	if (!auth_asks(cmd->server->config.auth))
+		return true;
+	names = arena_array(cmd->arena, n_own + n_common, sizeof *names);
+	for (size_t i = 0; i < n_own; i++)
+		names[n++] = arena_dup(cmd->arena, acl_share_owner(own[i].value));
+	for (size_t i = 0; i < n_common; i++)
+		if (acl_share_is_for(&s->who, common[i].value))
+			names[n++] = arena_dup(cmd->arena,
+					       acl_share_owner(common[i].value));
+	return place_learn(cmd, names, n);
 }
 
 static int owner_cmp(const void *a, const void *b)
@@ -156,20 +190,23 @@ static int owner_cmp(const void *a, const void *b)
 	return span_cmp(x->name, y->name);
 }
 
-static void add_owner(struct cmd *cmd, const struct users *users,
-		      const struct attr *share, struct place_owner *to, size_t *n)
+/* The user whose account that is still. */
+static void add_owner(struct cmd *cmd, const struct attr *share, struct place_owner *to,
+		      size_t *n)
 {
-	const struct user *u = owner_of(users, share);
+	const struct user *u;
+	struct users *users = auth_user(cmd->server->config.auth,
+					acl_share_owner(share->value), &u);
 
 	/* A "/" in the name would be a level. */
-	if (!u || span_find(u->name, '/') >= 0 ||
-	    span_eq(u->account, auth_account(&cmd->session->who)))
-		return;
-	to[(*n)++] = (struct place_owner){
-		.space = u->is_shared ? PLACE_SHARED : PLACE_OTHER,
-		.name = arena_dup(cmd->arena, u->name),
-		.account = arena_dup(cmd->arena, u->account),
-	};
+	if (u && span_eq(u->account, share->key.name) && span_find(u->name, '/') < 0 &&
+	    !span_eq(u->account, auth_account(&cmd->session->who)))
+		to[(*n)++] = (struct place_owner){
+			.space = u->is_shared ? PLACE_SHARED : PLACE_OTHER,
+			.name = arena_dup(cmd->arena, u->name),
+			.account = arena_dup(cmd->arena, u->account),
+		};
+	users_unref(users);
 }
 
 bool place_owners(struct cmd *cmd, struct place_owner **ret, size_t *ret_n)
@@ -178,21 +215,20 @@ bool place_owners(struct cmd *cmd, struct place_owner **ret, size_t *ret_n)
 	size_t n_own, n_common = 0, n = 0, kept = 0;
 	const struct attr *own, *common = NULL;
 	struct place_owner *to;
-	struct users *users;
 
 	if (!shares_find(cmd, &s))
 		return false;
 	own = attrs_of(s.own, 0, ATTR_SHARE, &n_own);
 	if (s.common)
 		common = attrs_of(s.common, 0, ATTR_SHARE, &n_common);
+	if (!learn_owners(cmd, &s, own, n_own, common, n_common))
+		return false;
 	*ret = to = arena_array(cmd->arena, n_own + n_common, sizeof *to);
-	users = auth_users(cmd->server->config.auth);
 	for (size_t i = 0; i < n_own; i++)
-		add_owner(cmd, users, &own[i], to, &n);
+		add_owner(cmd, &own[i], to, &n);
 	for (size_t i = 0; i < n_common; i++)
 		if (acl_share_is_for(&s.who, common[i].value))
-			add_owner(cmd, users, &common[i], to, &n);
-	users_unref(users);
+			add_owner(cmd, &common[i], to, &n);
 	qsort(to, n, sizeof *to, owner_cmp);
 	for (size_t i = 0; i < n; i++)
 		if (kept == 0 || owner_cmp(&to[kept - 1], &to[i]) != 0)

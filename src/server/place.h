@@ -62,7 +62,14 @@ bool place_find_new(struct cmd *cmd, struct span name, struct place *ret);
  */
 bool place_account(struct cmd *cmd, struct span store_name, bool create,
 		   struct account **ret);
-/* For whom a session asks for rights: his groups are those of the user table now; in `a`. */
+/*
+ * Who stands in databases is asked for (auth_learn_start), so that auth_user() tells of
+ * these names: what is younger than a minute will do. Under place_find()'s conditions;
+ * twice a command at most. False: `return cmd->verdict`.
+ */
+bool place_learn(struct cmd *cmd, const struct span *names, size_t n);
+/* For whom a session asks for rights: his groups are those of the user table now, or as a
+ * database said last, which was asked at his login; in `a`. */
 struct acl_who place_who(const struct session *s, struct arena *a);
 /* "Other Users/" or "Shared/"; empty: there are none (configuration). */
 struct span place_prefix(const struct server *s, enum place_space space);

@@ -13,6 +13,7 @@
 #include "server/conn_run.h"
 #include "server/lmtp_conn.h"
 #include "server/overload.h"
+#include "server/recheck.h"
 #include "server/session.h"
 
 enum { ORPHANS_MS = 10000 };
@@ -145,22 +146,31 @@ static bool is_standing(struct server *s, const struct conn *c, const struct net
 	const struct auth_identity *who = &c->session->who;
 
 	return auth_standing(s->config.auth, who) &&
-	       (!who->by_certificate || certificate_stands(s, c, tls));
+	       (!who->by_certificate ||
+		auth_must_learn(s->config.auth, auth_authcid(who), UINT64_MAX) ||
+		certificate_stands(s, c, tls));
 }
 
-static void reload_loop(struct task *t)
+void server_sweep(struct server_loop *l)
 {
-	struct server_loop *l = TASK_OWNER(t, struct server_loop, reload);
 	struct net_tls *tls = server_tls(l->server);
 	struct conn *next;
 
-	atomic_store(&l->is_reload_posted, false);
 	for (struct conn *c = l->conns; c; c = next) {
 		next = c->next;
 		if (c->session->epoch && !is_standing(l->server, c, tls))
 			conn_bye(c, "You are no longer allowed here.");
 	}
 	net_tls_unref(tls);
+}
+
+static void reload_loop(struct task *t)
+{
+	struct server_loop *l = TASK_OWNER(t, struct server_loop, reload);
+
+	atomic_store(&l->is_reload_posted, false);
+	server_sweep(l);
+	recheck_now(l);
 }
 
 void server_reload(struct server *s, struct net_tls *tls)

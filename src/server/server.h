@@ -80,6 +80,8 @@ struct server_config {
 	size_t n_listeners;
 	struct server_limits limits;
 	bool refuse_8bit_headers; /* of clients without UTF8=ACCEPT (RFC 9755 section 4) */
+	uint64_t recheck_ms; /* who is logged in from a database is looked up again; 0:
+				never */
 	struct throttle_config login_delay; /* failed logins by address (auth/throttle.h) */
 	unsigned loops;	     /* threads; 0: one a core */
 	struct net_tls *tls; /* NULL: no TLS; a reference is taken */

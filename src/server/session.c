@@ -1,4 +1,5 @@
 /* Sessions: what belongs to a user, from login to UNAUTHENTICATE or the end. */
+#include "server/recheck.h"
 #include "server/session.h"
 
 #include "base/clock.h"
@@ -117,6 +118,7 @@ bool session_login(struct session *s, const struct auth_identity *who,
 	    c->server->config.auth, c->listener->unauthenticate, auth_authcid(who));
 	s->epoch = ++c->epoch;
 	s->state = IN_AUTH;
+	recheck_watch(c->home);
 	return true;
 }
 

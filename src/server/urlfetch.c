@@ -9,7 +9,7 @@
 #include "server/url_source.h"
 #include "server/urlauth.h"
 
-enum { PARSE, OPENED, KEYS, FIND, READ, DRAINED };
+enum { PARSE, LEARNED, OPENED, KEYS, FIND, READ, DRAINED };
 
 struct urlfetch {
 	struct span text[URLS_MAX];
@@ -50,14 +50,16 @@ static enum verdict nil(struct cmd *cmd)
 static bool look_up(struct cmd *cmd, bool *ret_submit)
 {
 	struct urlfetch *f = cmd->state;
-	struct users *users = auth_users(cmd->server->config.auth);
-	const struct user *owner = users_find(users, f->from.url.user);
-	const struct user *self = users_find(users, auth_authzid(&cmd->session->who));
+	struct auth *auth = cmd->server->config.auth;
+	const struct user *owner, *self;
+	struct users *of_self = auth_user(auth, auth_authzid(&cmd->session->who), &self);
+	struct users *of_owner = auth_user(auth, f->from.url.user, &owner);
 
 	*ret_submit = self && self->is_admin;
 	if (owner)
 		memcpy(f->owner, owner->account.p, USER_ACCOUNT_LEN);
-	users_unref(users);
+	users_unref(of_self);
+	users_unref(of_owner);
 	return owner != NULL;
 }
 
@@ -218,18 +220,13 @@ static enum verdict opened(struct cmd *cmd)
 	return with_account(cmd);
 }
 
-static enum verdict next(struct cmd *cmd)
+/* Who the owner is is known. */
+static enum verdict learned(struct cmd *cmd)
 {
 	struct urlfetch *f = cmd->state;
-	struct wire_url *u = &f->from.url;
 	bool may_submit;
 
-	if (f->at == f->n)
-		return reply_done(cmd);
-	f->from = (struct url_source){ 0 };
-	if (!wire_url_parse(cmd->arena, f->text[f->at], u) || !u->token.p ||
-	    !u->is_absolute || !u->user.p || !span_ieq(u->mechanism, SPAN("INTERNAL")) ||
-	    !look_up(cmd, &may_submit))
+	if (!look_up(cmd, &may_submit))
 		return nil(cmd);
 	if (span_eq(span_str(f->owner), auth_account(&cmd->session->who))) {
 		f->from.account = cmd->session->account;
@@ -238,6 +235,25 @@ static enum verdict next(struct cmd *cmd)
 	return cmd_wait(cmd, OPENED,
 			store_account_open(cmd->server->config.store, span_str(f->owner),
 					   false, cmd_to(cmd)));
+}
+
+static enum verdict next(struct cmd *cmd)
+{
+	struct urlfetch *f = cmd->state;
+	struct wire_url *u = &f->from.url;
+	struct auth *auth = cmd->server->config.auth;
+	struct op_to to = cmd_to(cmd);
+
+	if (f->at == f->n)
+		return reply_done(cmd);
+	f->from = (struct url_source){ 0 };
+	if (!wire_url_parse(cmd->arena, f->text[f->at], u) || !u->token.p ||
+	    !u->is_absolute || !u->user.p || !span_ieq(u->mechanism, SPAN("INTERNAL")))
+		return nil(cmd);
+	if (!auth_must_learn(auth, u->user, AUTH_LEARNED_MS))
+		return learned(cmd);
+	return cmd_wait(cmd, LEARNED,
+			auth_learn_start(auth, &u->user, 1, to.home, to.done, to.owner));
 }
 
 static enum verdict parse(struct cmd *cmd)
@@ -264,6 +280,7 @@ enum verdict run_urlfetch(struct cmd *cmd)
 {
 	switch (cmd->step) {
 	case PARSE: return parse(cmd);
+	case LEARNED: return learned(cmd);
 	case OPENED: return opened(cmd);
 	case KEYS: return keys_came(cmd);
 	case FIND: return find(cmd);

@@ -9,16 +9,10 @@
 #include <unistd.h>
 
 #include "server/search_filters.h"
-#include "tools/config_schema.h"
+#include "tools/config_impl.h"
 #include "wire/cursor.h"
 
 enum { FILE_MAX_BYTES = 1 << 20 };
-
-struct load {
-	struct config *c;
-	struct marks marks;
-	struct buf *why;
-};
 
 /* "LINE:COLUMN: " of the value at that path, or of the file's beginning. */
 static void put_place(struct load *l, const struct mark *m)
@@ -26,9 +20,7 @@ static void put_place(struct load *l, const struct mark *m)
 	buf_printf(l->why, "%zu:%zu: ", m ? m->line : 1, m ? m->column : 1);
 }
 
-static enum err refuse(struct load *l, const struct mark *m, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static enum err refuse(struct load *l, const struct mark *m, const char *fmt, ...)
+enum err config_refuse(struct load *l, const struct mark *m, const char *fmt, ...)
 {
 	va_list ap;
 	put_place(l, m);
@@ -58,10 +50,10 @@ static enum err take_numbers(struct load *l)
 		    &l->marks, "%s.%s", config_section_name(k->section), k->key);
 		uint64_t v = k->standard;
 		if (m && !number_ok(m, k->least, k->most, &v))
-			return refuse(l, m,
-				      "%s must be a number from %llu to %llu, not %s.",
-				      k->key, (unsigned long long)k->least,
-				      (unsigned long long)k->most, m->text);
+			return config_refuse(
+			    l, m, "%s must be a number from %llu to %llu, not %s.",
+			    k->key, (unsigned long long)k->least,
+			    (unsigned long long)k->most, m->text);
 		config_number_set(l->c, k, v);
 	}
 	return ERR_OK;
@@ -76,7 +68,7 @@ static void take_cores(struct config *c)
 
 /* ---- listeners ---- */
 
-static bool name_ok(const char *name)
+bool config_name_ok(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
 	return n > 0 && n <= 32 && name[n] == 0;
@@ -109,15 +101,16 @@ static enum err check_unlike(struct load *l, size_t i, const struct server_liste
 	for (size_t k = 0; k < i; k++) {
 		const struct server_listener *other = &l->c->listener[k];
 		if (strcmp(other->name, x->name) == 0)
-			return refuse(l, of_listener(l, i, "name"),
-				      "There is a listener \"%s\" above.", x->name);
+			return config_refuse(l, of_listener(l, i, "name"),
+					     "There is a listener \"%s\" above.",
+					     x->name);
 		if (x->path && other->path && strcmp(other->path, x->path) == 0)
-			return refuse(l, of_listener(l, i, "address"),
-				      "The listener \"%s\" has this path already.",
-				      other->name);
+			return config_refuse(l, of_listener(l, i, "address"),
+					     "The listener \"%s\" has this path already.",
+					     other->name);
 		if (x->port && other->port == x->port &&
 		    strcmp(other->address, x->address) == 0)
-			return refuse(
+			return config_refuse(
 			    l, of_listener(l, i, "port"),
 			    "The listener \"%s\" has this address and port already.",
 			    other->name);
@@ -131,28 +124,28 @@ static enum err check_lmtp(struct load *l, size_t i, const struct server_listene
 	static const char *const alien[] = { "plaintext-login", "unauthenticate" };
 	for (size_t k = 0; k < 2; k++)
 		if (marks_find(&l->marks, "listeners[%zu].%s", i, alien[k]))
-			return refuse(l, of_listener(l, i, alien[k]),
-				      "LMTP has no logins, so no %s.", alien[k]);
+			return config_refuse(l, of_listener(l, i, alien[k]),
+					     "LMTP has no logins, so no %s.", alien[k]);
 	if (x->tls != SERVER_TLS_NONE)
-		return refuse(l, of_listener(l, i, "tls"),
-			      "LMTP stays on this machine: tls must be none.");
+		return config_refuse(l, of_listener(l, i, "tls"),
+				     "LMTP stays on this machine: tls must be none.");
 	if (!x->path && !is_loopback(x->address))
-		return refuse(l, of_listener(l, i, "address"),
-			      "LMTP has no logins: its address must be a loopback "
-			      "address or \"unix:PATH\".");
+		return config_refuse(l, of_listener(l, i, "address"),
+				     "LMTP has no logins: its address must be a loopback "
+				     "address or \"unix:PATH\".");
 	if (x->port == 25)
-		return refuse(l, of_listener(l, i, "port"),
-			      "LMTP must not be on port 25 (RFC 2033 section 5).");
+		return config_refuse(l, of_listener(l, i, "port"),
+				     "LMTP must not be on port 25 (RFC 2033 section 5).");
 	return ERR_OK;
 }
 
 static enum err check_imap(struct load *l, size_t i, const struct server_listener *x)
 {
 	if (x->path)
-		return refuse(l, of_listener(l, i, "address"),
-			      "Only lmtp may listen on a Unix socket.");
+		return config_refuse(l, of_listener(l, i, "address"),
+				     "Only lmtp may listen on a Unix socket.");
 	if (x->tls == SERVER_TLS_NONE && !x->plaintext_loopback)
-		return refuse(
+		return config_refuse(
 		    l, of_listener(l, i, "tls"),
 		    "Nobody could log in on \"%s\": it has no TLS, and plaintext-login "
 		    "is never.",
@@ -162,21 +155,20 @@ static enum err check_imap(struct load *l, size_t i, const struct server_listene
 
 static enum err check_listener(struct load *l, size_t i, const struct server_listener *x)
 {
-	if (!name_ok(x->name))
-		return refuse(
+	if (!config_name_ok(x->name))
+		return config_refuse(
 		    l, of_listener(l, i, "name"),
 		    "The name \"%.64s\" is not 1 to 32 lower-case letters, digits and "
 		    "\"-\".",
 		    x->name);
 	if (!x->path && !address_ok(x->address))
-		return refuse(l, of_listener(l, i, "address"),
-			      "\"%.64s\" is not an IPv4 or IPv6 address.", x->address);
+		return config_refuse(l, of_listener(l, i, "address"),
+				     "\"%.64s\" is not an IPv4 or IPv6 address.",
+				     x->address);
 	enum err rc = x->protocol == SERVER_LMTP ? check_lmtp(l, i, x)
 						 : check_imap(l, i, x);
 	return rc == ERR_OK ? check_unlike(l, i, x) : rc;
 }
-
-static const char *path_of(struct config *c, const char *written, const char *standard);
 
 /* "unix:PATH" */
 static enum err take_socket(struct load *l, size_t i, const struct raw_listener *r,
@@ -186,14 +178,14 @@ static enum err take_socket(struct load *l, size_t i, const struct raw_listener 
 	const struct mark *port = marks_find(&l->marks, "listeners[%zu].port", i);
 	const char *path = r->address + strlen("unix:");
 	if (port)
-		return refuse(l, port, "A Unix socket has no port.");
-	x->path = path_of(l->c, path, "");
+		return config_refuse(l, port, "A Unix socket has no port.");
+	x->path = config_path(l->c, path, "");
 	x->mode = modes[r->socket_access ? *r->socket_access : 1];
 	/* sun_path of unix(7), with its NUL */
 	return *path && strlen(x->path) < 108
 		   ? ERR_OK
-		   : refuse(l, of_listener(l, i, "address"),
-			    "The path of a Unix socket has 1 to 107 bytes.");
+		   : config_refuse(l, of_listener(l, i, "address"),
+				   "The path of a Unix socket has 1 to 107 bytes.");
 }
 
 static enum err take_port(struct load *l, size_t i, const struct raw_listener *r,
@@ -202,14 +194,15 @@ static enum err take_port(struct load *l, size_t i, const struct raw_listener *r
 	const struct mark *m = marks_find(&l->marks, "listeners[%zu].port", i);
 	uint64_t port;
 	if (!r->port)
-		return refuse(l, of_listener(l, i, "port"),
-			      "The key \"port\" is missing.");
+		return config_refuse(l, of_listener(l, i, "port"),
+				     "The key \"port\" is missing.");
 	if (!number_ok(m, 0, 65535, &port))
-		return refuse(l, m, "The port must be from 0 (any) to 65535, not %s.",
-			      m ? m->text : "absent");
+		return config_refuse(l, m,
+				     "The port must be from 0 (any) to 65535, not %s.",
+				     m ? m->text : "absent");
 	if (r->socket_access)
-		return refuse(l, of_listener(l, i, "socket-access"),
-			      "Only a Unix socket has socket-access.");
+		return config_refuse(l, of_listener(l, i, "socket-access"),
+				     "Only a Unix socket has socket-access.");
 	x->port = (uint16_t)port;
 	return ERR_OK;
 }
@@ -219,7 +212,8 @@ static enum err take_listener(struct load *l, size_t i, const struct raw_listene
 	struct config *c = l->c;
 	struct server_listener *x = &c->listener[i];
 	if (!r->tls)
-		return refuse(l, of_listener(l, i, "tls"), "The key \"tls\" is missing.");
+		return config_refuse(l, of_listener(l, i, "tls"),
+				     "The key \"tls\" is missing.");
 	*x = (struct server_listener){
 		.name = arena_strdup(c->arena, r->name),
 		.address = arena_strdup(c->arena, r->address),
@@ -256,11 +250,11 @@ static enum err take_rule(struct load *l, size_t i, const struct raw_rule *r)
 	const char **patterns = arena_array(c->arena, r->may_become_count,
 					    sizeof *patterns);
 	if (!*r->who)
-		return refuse(l, marks_find(&l->marks, "policy[%zu].who", i),
-			      "The pattern is empty.");
+		return config_refuse(l, marks_find(&l->marks, "policy[%zu].who", i),
+				     "The pattern is empty.");
 	for (size_t k = 0; k < r->may_become_count; k++) {
 		if (!*r->may_become[k])
-			return refuse(
+			return config_refuse(
 			    l, marks_find(&l->marks, "policy[%zu].may-become[%zu]", i, k),
 			    "The pattern is empty.");
 		patterns[k] = arena_strdup(c->arena, r->may_become[k]);
@@ -304,8 +298,8 @@ static enum err take_certificate(struct load *l, size_t i,
 	enum err rc = ERR_OK;
 
 	if (!!r->fingerprint + !!r->subject + !!r->email != 1)
-		return refuse(l, here,
-			      "One of fingerprint, subject and email must stand here.");
+		return config_refuse(
+		    l, here, "One of fingerprint, subject and email must stand here.");
 	struct certificate_rule rule = { r->fingerprint ? CERTIFICATE_FINGERPRINT
 					 : r->subject	? CERTIFICATE_SUBJECT
 							: CERTIFICATE_EMAIL,
@@ -313,7 +307,7 @@ static enum err take_certificate(struct load *l, size_t i,
 					 arena_strdup(l->c->arena, r->user) };
 	if (!certificate_rule_ok(&rule, &why)) {
 		buf_putc(&why, 0);
-		rc = refuse(l, here, "%s", buf_span(&why).p);
+		rc = config_refuse(l, here, "%s", buf_span(&why).p);
 	}
 	buf_done(&why);
 	l->c->certificate[l->c->n_certificates++] = rule;
@@ -329,14 +323,14 @@ static enum err check_certificates(struct load *l, size_t i)
 
 	if (x->asks_certificate &&
 	    (x->tls == SERVER_TLS_NONE || x->protocol != SERVER_IMAP))
-		return refuse(l, asks,
-			      "Client certificates need an IMAP listener with TLS.");
+		return config_refuse(
+		    l, asks, "Client certificates need an IMAP listener with TLS.");
 	if (x->asks_certificate && !l->c->client_authorities)
-		return refuse(l, asks,
-			      "Who signs client certificates? Set "
-			      "tls: client-authorities.");
+		return config_refuse(l, asks,
+				     "Who signs client certificates? Set "
+				     "tls: client-authorities.");
 	if (x->preauth && (x->tls != SERVER_TLS_IMPLICIT || !x->asks_certificate))
-		return refuse(
+		return config_refuse(
 		    l, marks_find(&l->marks, "listeners[%zu].preauth", i),
 		    "PREAUTH needs tls: implicit and client-certificates: request.");
 	return ERR_OK;
@@ -372,12 +366,14 @@ static enum err take_filter(struct load *l, size_t i, const struct raw_filter *r
 	struct config *c = l->c;
 
 	if (!is_filter_name(r->name))
-		return refuse(l, marks_find(&l->marks, "shared-filters[%zu].name", i),
-			      "The name of a filter is one word in lower case, without "
-			      "quotes, brackets and slashes.");
+		return config_refuse(
+		    l, marks_find(&l->marks, "shared-filters[%zu].name", i),
+		    "The name of a filter is one word in lower case, without "
+		    "quotes, brackets and slashes.");
 	if (!search_filter_is_search(span_str(r->search)))
-		return refuse(l, marks_find(&l->marks, "shared-filters[%zu].search", i),
-			      "This is no search as IMAP's SEARCH has it, like UNSEEN FROM boss.");
+		return config_refuse(
+		    l, marks_find(&l->marks, "shared-filters[%zu].search", i),
+		    "This is no search as IMAP's SEARCH has it, like UNSEEN FROM boss.");
 	c->filter[c->n_filters++] = (struct server_filter){
 		.name = arena_strdup(c->arena, r->name),
 		.search = arena_strdup(c->arena, r->search),
@@ -398,8 +394,7 @@ static enum err take_filters(struct load *l, const struct raw_config *raw)
 
 /* ---- the rest ---- */
 
-/* A path of the file, or the standard one; relative ones begin at DIR. */
-static const char *path_of(struct config *c, const char *written, const char *standard)
+const char *config_path(struct config *c, const char *written, const char *standard)
 {
 	const char *p = written && *written ? written : standard;
 	return p[0] == '/' ? arena_strdup(c->arena, p)
@@ -410,17 +405,18 @@ static void take_paths(struct config *c, const struct raw_config *raw)
 {
 	const struct raw_tls *t = raw->tls;
 	const struct raw_store *s = raw->store;
-	c->tls_certificate = path_of(c, t ? t->certificate : NULL, "tls/certificate.pem");
-	c->tls_key = path_of(c, t ? t->key : NULL, "tls/key.pem");
+	c->tls_certificate = config_path(c, t ? t->certificate : NULL,
+					 "tls/certificate.pem");
+	c->tls_key = config_path(c, t ? t->key : NULL, "tls/key.pem");
 	if (t && t->client_authorities)
-		c->client_authorities = path_of(c, t->client_authorities, "");
+		c->client_authorities = config_path(c, t->client_authorities, "");
 	if (t && t->client_revocations)
-		c->client_revocations = path_of(c, t->client_revocations, "");
+		c->client_revocations = config_path(c, t->client_revocations, "");
 	c->tls_minimum = t && t->minimum && *t->minimum ? "1.3" : "1.2";
 	c->store_engine = s && s->engine && *s->engine ? "mem" : "rocks";
-	c->store_directory = path_of(c, s ? s->directory : NULL, "store");
+	c->store_directory = config_path(c, s ? s->directory : NULL, "store");
 	c->has_body_index = !s || !s->body_index || *s->body_index;
-	c->users = path_of(c, raw->users, "users");
+	c->users = config_path(c, raw->users, "users");
 	c->no_sharing = raw->sharing && !*raw->sharing;
 	c->refuse_8bit_headers = raw->legacy_8bit && *raw->legacy_8bit;
 	c->comment = arena_strdup(c->arena, raw->comment ? raw->comment : "");
@@ -434,8 +430,9 @@ static enum err check_end(struct load *l)
 {
 	const struct mark *end = marks_find(&l->marks, "end-of-configuration");
 	const struct mark *last = l->marks.n ? &l->marks.at[l->marks.n - 1] : NULL;
-	return end == last ? ERR_OK
-			   : refuse(l, end, "end-of-configuration must be the last key.");
+	return end == last
+		   ? ERR_OK
+		   : config_refuse(l, end, "end-of-configuration must be the last key.");
 }
 
 static enum err take_all(void *arg, const struct raw_config *raw)
@@ -452,6 +449,8 @@ static enum err take_all(void *arg, const struct raw_config *raw)
 		take_paths(l->c, raw);
 		rc = take_certificates(l, raw);
 	}
+	if (rc == ERR_OK)
+		rc = config_databases(l, raw);
 	if (rc == ERR_OK)
 		rc = take_filters(l, raw);
 	if (rc == ERR_OK) {
@@ -483,9 +482,10 @@ enum err config_parse(struct span text, const char *dir, struct config **ret,
 	struct load l = { .c = config_new(dir), .why = &why };
 	enum err rc = marks_read(l.c->arena, text, &l.marks, &why);
 	if (rc == ERR_OK && !marks_find(&l.marks, "end-of-configuration"))
-		rc = refuse(&l, l.marks.n ? &l.marks.at[l.marks.n - 1] : NULL,
-			    "The file was cut off: its last key, end-of-configuration, "
-			    "is missing.");
+		rc = config_refuse(
+		    &l, l.marks.n ? &l.marks.at[l.marks.n - 1] : NULL,
+		    "The file was cut off: its last key, end-of-configuration, "
+		    "is missing.");
 	if (rc == ERR_OK)
 		rc = config_schema_read(text, &l.marks, take_all, &l, &why);
 	if (rc == ERR_OK) {

@@ -8,6 +8,7 @@
 #define TOOLS_CONFIG_H
 
 #include "auth/throttle.h"
+#include "auth/userdb.h"
 #include "base/arena.h"
 #include "server/server.h"
 #include "store/quota.h"
@@ -30,6 +31,10 @@ struct config {
 	size_t n_filters;
 	uint32_t expunge_history;
 	const char *users; /* path of the user table */
+	struct userdb_config *database; /* asked in this order for who is not in it */
+	size_t n_databases;
+	uint64_t database_ms, recheck_ms; /* until it is down; between two looks */
+	unsigned database_threads;
 	struct policy_rule *rule;
 	size_t n_rules;
 	const char *client_authorities, *client_revocations; /* paths; NULL: none */

@@ -35,6 +35,12 @@ static const struct number_key keys[] = {
 	      "No delay is longer than this."),
 	LOGIN("forget-seconds", 1, 86400, 60, 1000, throttle.forget_ms,
 	      "One failure is forgotten each such time."),
+	LOGIN("database-seconds", 1, 60, 5, 1000, database_ms,
+	      "A user database that does not answer for so long is down."),
+	LOGIN("recheck-seconds", 0, 86400, 60, 1000, recheck_ms,
+	      "Who is logged in from a database is looked up again so often, and his "
+	      "sessions end\n"
+	      "when he is no longer there. 0: never."),
 
 	LIMIT("line-bytes", 1024, 16777216, 65536, 1, line_bytes,
 	      "A command line without its literals."),
@@ -82,7 +88,8 @@ static const struct number_key keys[] = {
 	LIMIT("messages-per-command", 0, 4294967295, 0, 1, messages,
 	      "Messages that one FETCH, STORE, SEARCH, COPY, MOVE, APPEND or UID EXPUNGE "
 	      "may\n"
-	      "touch (RFC 9738). Clients that do not know of it miss the rest. 0: no limit."),
+	      "touch (RFC 9738). Clients that do not know of it miss the rest. 0: no "
+	      "limit."),
 	LIMIT("progress-seconds", 1, 3600, 10, 1000, progress_ms,
 	      "Between two notices of a command that takes long (RFC 9585)."),
 	LIMIT("lmtp-connections", 1, 1000000, 100, 1, lmtp_connections,
@@ -130,6 +137,8 @@ static const struct number_key keys[] = {
 	THREAD("workers", 1024, 0, workers,
 	       "Threads that read, commit and check passwords. 0: two for each core, 4 "
 	       "at least."),
+	{ SECTION_THREADS, "lookups", 1, 1024, 8, 1, AT(database_threads),
+	  "Logins that may wait for user databases at a time, when there are any." },
 };
 
 const struct number_key *config_number_key(size_t i)

@@ -84,6 +84,20 @@ static const cyaml_schema_value_t certificate_value = {
 			    certificate_fields),
 };
 
+static const cyaml_strval_t type_words[] = { { "sqlite", USERDB_SQLITE } };
+static const cyaml_schema_field_t database_fields[] = {
+	TEXT("name", 0, struct raw_database, name),
+	CYAML_FIELD_ENUM("type", STRICT, struct raw_database, type, type_words,
+			 COUNT(type_words)),
+	TEXT("file", OPT, struct raw_database, file),
+	TEXT("query", OPT, struct raw_database, query),
+	WORD_PTR("admins", struct raw_database, admins, yes_no_words),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t database_value = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_database, database_fields),
+};
+
 static const cyaml_schema_field_t filter_fields[] = {
 	TEXT("name", 0, struct raw_filter, name),
 	TEXT("search", 0, struct raw_filter, search),
@@ -122,14 +136,16 @@ static const cyaml_schema_field_t fixed_fields[] = {
 	SECTION_OF("tls", tls, tls_fields),
 	SECTION_OF("store", store, store_fields),
 	TEXT("users", OPT, struct raw_config, users),
+	CYAML_FIELD_SEQUENCE("databases", CYAML_FLAG_POINTER | OPT, struct raw_config,
+			     databases, &database_value, 0, 16),
 	TEXT("server-comment", OPT, struct raw_config, comment),
 	TEXT("server-admin", OPT, struct raw_config, admin),
 	CYAML_FIELD_SEQUENCE("policy", CYAML_FLAG_POINTER | OPT, struct raw_config,
 			     policy, &rule_value, 0, 1000),
 	CYAML_FIELD_SEQUENCE("certificates", CYAML_FLAG_POINTER | OPT, struct raw_config,
 			     certificates, &certificate_value, 0, 1000),
-	CYAML_FIELD_SEQUENCE("shared-filters", CYAML_FLAG_POINTER | OPT, struct raw_config,
-			     filters, &filter_value, 0, 1000),
+	CYAML_FIELD_SEQUENCE("shared-filters", CYAML_FLAG_POINTER | OPT,
+			     struct raw_config, filters, &filter_value, 0, 1000),
 	WORD_PTR("sharing", struct raw_config, sharing, yes_no_words),
 	WORD_PTR("legacy-8bit-headers", struct raw_config, legacy_8bit, legacy_words),
 	SECTION_OF("log", log, log_fields),

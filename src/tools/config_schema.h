@@ -25,6 +25,13 @@ struct raw_rule {
 	int *admins;
 };
 
+struct raw_database {
+	char *name;
+	int type; /* enum userdb_type */
+	char *file, *connection, *query, *socket, *service, *realm, *groups;
+	int *admins, *everybody;
+};
+
 struct raw_tls {
 	char *certificate, *key, *client_authorities, *client_revocations;
 	int *minimum; /* 0 "1.2", 1 "1.3" */
@@ -59,6 +66,8 @@ struct raw_config {
 	struct raw_tls *tls;
 	struct raw_store *store;
 	char *users;
+	struct raw_database *databases;
+	unsigned databases_count;
 	char *comment, *admin;
 	struct raw_rule *policy;
 	unsigned policy_count;

@@ -50,6 +50,14 @@ static const char about_lmtp[] =
     "  socket-access: group\n"
     "  tls: none";
 
+static const char about_databases[] =
+    "Where users are looked up who are not in the table, in this order; see\n"
+    "mailstile.yaml(5). For example:\n"
+    "- name: staff\n"
+    "  type: sqlite\n"
+    "  file: staff.db\n"
+    "  query: SELECT password, groups FROM users WHERE name = ?";
+
 static const char about_policy[] =
     "For whom administrators may act. The first rule whose `who` matches the\n"
     "administrator's name decides; `admins`: other administrators too. In patterns\n"
@@ -100,6 +108,8 @@ void config_text(const struct config_wish *w, struct buf *out)
 	buf_puts(out, "store:\n  engine: rocks\n  directory: store\n  body-index: true\n\n");
 	put_comment(out, "", "The user table; `mailstile user` changes it.");
 	buf_puts(out, "users: users\n\n");
+	put_comment(out, "", about_databases);
+	buf_puts(out, "databases: []\n\n");
 	put_comment(
 	    out, "",
 	    "What METADATA tells of the server (RFC 5464): a note, and how to reach its\n"

@@ -63,7 +63,7 @@ static enum err open_parts(struct reach *r, struct buf *why)
 		return ERR_LIMIT;
 	}
 	x = workers_executor(r->workers);
-	rc = site_auth(r->config, x, &r->auth, why);
+	rc = site_auth(r->config, x, (struct userdb_note){ 0 }, &r->auth, why);
 	if (rc == ERR_OK)
 		rc = site_store(r->config, x, store_is_dead, r, &r->store, why);
 	if (rc != ERR_OK)

@@ -93,12 +93,27 @@ static void raise_descriptors(void)
 	}
 }
 
+/* A user database does not answer, or does again. */
+static void note_database(void *arg, const char *name, bool is_up, const char *sentence)
+{
+	struct serving *s = arg;
+	struct log_line l;
+
+	log_begin(&l, &s->log, is_up ? LOG_INFO : LOG_ERROR,
+		  is_up ? "database_up" : "database_down");
+	log_str(&l, "database", span_str(name));
+	log_str(&l, "reason", span_str(sentence));
+	log_end(&l);
+}
+
 /* ---- start ---- */
 
 static enum err open_auth(struct serving *s, struct buf *why)
 {
 	s->users_stamp = s->users_tried = stamp_of(s->config->users);
-	return site_auth(s->config, workers_executor(s->workers), &s->auth, why);
+	const struct userdb_note n = { note_database, s };
+
+	return site_auth(s->config, workers_executor(s->workers), n, &s->auth, why);
 }
 
 /* The listeners of the configuration, and the one of the operator's tools. */
@@ -147,6 +162,7 @@ static void close_all(struct serving *s)
 	if (s->store)
 		store_close(s->store);
 	workers_free(s->workers);
+	auth_stop(s->auth);
 	if (s->server)
 		server_free(s->server);
 	auth_free(s->auth);

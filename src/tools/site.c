@@ -51,9 +51,10 @@ struct engine_config site_engine(const struct config *c, struct executor *worker
 	};
 }
 
-enum err site_auth(const struct config *c, struct executor *workers, struct auth **ret,
-		   struct buf *ret_why)
+enum err site_auth(const struct config *c, struct executor *workers,
+		   struct userdb_note note, struct auth **ret, struct buf *ret_why)
 {
+	struct userdbs *databases = NULL;
 	struct users *users;
 	uint8_t secret[SECRET_BYTES];
 	const char *path = arena_printf(c->arena, "%s.secret", c->users);
@@ -65,9 +66,19 @@ enum err site_auth(const struct config *c, struct executor *workers, struct auth
 		users_unref(users);
 		return ERR_IO;
 	}
+	if (c->n_databases) {
+		databases = userdbs_new(c->database, c->n_databases, c->database_threads,
+					c->database_ms, note);
+		if (!databases) {
+			buf_puts(ret_why, "The system refuses threads.");
+			users_unref(users);
+			return ERR_LIMIT;
+		}
+	}
 	const struct auth_config a = { .workers = workers,
 				       .remember_ms = c->remember_ms,
-				       .secret = span_of(secret, sizeof secret) };
+				       .secret = span_of(secret, sizeof secret),
+				       .databases = databases };
 	*ret = auth_new(&a, users, site_policy(c));
 	wipe(secret, sizeof secret);
 	if (!*ret)
@@ -132,6 +143,7 @@ struct server_config site_server(const struct config *c,
 		.refuse_8bit_headers = c->refuse_8bit_headers,
 		.no_sharing = c->no_sharing,
 		.login_delay = c->throttle,
+		.recheck_ms = c->recheck_ms,
 		.loops = c->loops,
 		.log = log,
 		.version = MAILSTILE_VERSION,

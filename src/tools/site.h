@@ -14,9 +14,10 @@ enum err site_tls(const struct config *c, struct net_tls **ret, struct buf *ret_
 /* Who may become whom, and whose client certificates are. */
 struct policy *site_policy(const struct config *c);
 struct engine_config site_engine(const struct config *c, struct executor *workers);
-/* The user table, with the secret beside it, and the policy. A sentence otherwise. */
-enum err site_auth(const struct config *c, struct executor *workers, struct auth **ret,
-		   struct buf *ret_why);
+/* The user table, with the secret beside it, the databases and the policy. A sentence
+ * otherwise. */
+enum err site_auth(const struct config *c, struct executor *workers,
+		   struct userdb_note note, struct auth **ret, struct buf *ret_why);
 /* The store to be served, with the quota that holds for all. `fatal` as in store/engine.h. */
 enum err site_store(const struct config *c, struct executor *workers,
 		    void (*fatal)(void *arg, const char *sentence), void *arg,

@@ -182,6 +182,36 @@ static void zero_is_not_the_default(void **state)
 	config_free(c);
 }
 
+static void databases_are_in_order(void **state)
+{
+	struct config *c = accepted(
+	    LISTENER "databases:\n"
+		     "  - {name: a, type: sqlite, file: a.db, query: SELECT 1}\n"
+		     "  - {name: b, type: sqlite, file: /b.db, query: SELECT 1, admins: "
+		     "true}\n" END);
+
+	assert_int_equal(c->n_databases, 2);
+	assert_string_equal(c->database[0].file, "/site/a.db");
+	assert_string_equal(c->database[1].file, "/b.db");
+	assert_false(c->database[0].has_admins);
+	assert_true(c->database[1].has_admins);
+	assert_int_equal(c->database_threads, 8);
+	config_free(c);
+	refused(LISTENER "databases:\n  - {name: a, type: sqlite, file: a}\n" END, "7:21",
+		"The query is missing.");
+	refused(LISTENER "databases:\n  - {name: a, type: sqlite, query: x}\n" END,
+		"7:21", "The file of the SQLite database is missing.");
+	refused(LISTENER
+		"databases:\n  - {name: A, type: sqlite, file: a, query: x}\n" END,
+		"7:12", "lower-case letters");
+	refused(LISTENER "databases:\n"
+			 "  - {name: a, type: sqlite, file: a, query: x}\n"
+			 "  - {name: a, type: sqlite, file: b, query: x}\n" END,
+		"8:12", "There is a database \"a\" above.");
+	refused(LISTENER "databases:\n  - {name: a, type: oracle, query: x}\n" END,
+		"7:", "\"oracle\" is none");
+}
+
 static void empty_policy_is_not_the_default(void **state)
 {
 	struct config *c = accepted(LISTENER "policy: []\n" END);
@@ -333,6 +363,7 @@ int main(void)
 		cmocka_unit_test(file_cut_off_anywhere_is_refused_or_equal),
 		cmocka_unit_test(paths_begin_at_the_site),
 		cmocka_unit_test(zero_is_not_the_default),
+		cmocka_unit_test(databases_are_in_order),
 		cmocka_unit_test(empty_policy_is_not_the_default),
 		cmocka_unit_test(unknown_keys_are_refused_where_they_stand),
 		cmocka_unit_test(missing_keys_are_named),
