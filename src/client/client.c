@@ -31,6 +31,8 @@ void client_free(struct client *c)
 	c->is_dead = true; /* no callback comes any more */
 	net_timer_stop(&c->deadline);
 	net_timer_stop(&c->retry);
+	net_timer_stop(&c->drop);
+	net_timer_stop(&c->more);
 	if (c->net && !c->first && (c->phase == PHASE_IN || c->phase == PHASE_OPEN)) {
 		connect_logout(c);
 	} else {
@@ -53,6 +55,11 @@ bool client_is_ready(const struct client *c)
 	return c->net && c->phase == PHASE_IN && c->has_caps && !c->become.is_active;
 }
 
+void client_forget(struct client *c)
+{
+	c->is_stale = true;
+}
+
 bool client_has(const struct client *c, const char *capability)
 {
 	return c->has_caps && wire_words_have(buf_span(&c->caps), capability);
@@ -68,6 +75,11 @@ struct emit_mode client_mode(const struct client *c)
 	else if (client_has(c, "LITERAL-") || client_has(c, "IMAP4rev2"))
 		m.literal = EMIT_CLIENT_MINUS;
 	return m;
+}
+
+struct span client_literal_head(const struct client *c)
+{
+	return c->literal_head;
 }
 
 void client_flush(struct client *c)

@@ -36,6 +36,8 @@
 #include "wire/emit.h"
 #include "wire/response.h"
 
+struct client_data;
+
 enum client_tls {
 	CLIENT_TLS_IMPLICIT, /* imaps: TLS from the first byte (RFC 8314) */
 	CLIENT_TLS_START,    /* STARTTLS before anything else, or no connection */
@@ -52,15 +54,20 @@ struct client_config {
 	enum client_tls tls_mode;
 	struct net_tls *tls; /* clients that share it resume each other's TLS sessions */
 	struct span authcid, password; /* of the administrator */
-	/* "SCRAM-SHA-256-PLUS", "EXTERNAL" (the certificate of `tls`; authcid and password
-	 * may be empty); NULL: PLAIN, or the best SCRAM where the server has no PLAIN. */
+	/* "SCRAM-SHA-256-PLUS", "EXTERNAL" (the certificate of `tls`; authcid and
+	 * password may be empty); NULL: PLAIN, or the best SCRAM where the server has no
+	 * PLAIN. */
 	const char *mechanism;
-	uint64_t connect_ms;	       /* to the end of the handshake */
+	uint64_t connect_ms; /* to the end of the handshake */
 	uint64_t silence_ms; /* the longest wait for a byte while an answer is due */
 	/* How long a server that greeted once is tried again when it is lost; 0: not. */
 	uint64_t retry_ms;
 	bool compress;	   /* COMPRESS=DEFLATE behind each login, where it is offered */
 	bool never_switch; /* reconnect for each user, even where UNAUTHENTICATE is */
+	uint64_t literal_max; /* a longer one of the server ends the connection; 0: any */
+	/* Untagged data that no command took, as after NOTIFY (RFC 5465); may be NULL. */
+	void (*unsolicited)(void *arg, const struct client_data *d);
+	void *unsolicited_arg;
 };
 
 struct client;
@@ -100,6 +107,10 @@ struct client_calls {
 	void (*done)(void *arg, const struct client_result *result);
 };
 
+/* Within `literal` with an empty piece: what stands between the response's name and it.
+ */
+struct span client_literal_head(const struct client *c);
+
 #define CLIENT_LITERAL_MAX ((size_t)64 * 1024)
 
 /* Copies what it is given, but `tls`, which it references, and `loop`. */
@@ -121,6 +132,16 @@ void client_become(struct client *c, struct span user,
 		   void (*done)(void *arg, const struct client_result *result),
 		   void *arg);
 bool client_is_ready(const struct client *c); /* logged in; commands may be sent */
+/*
+ * What the login left on the connection is not wanted any more: the next client_become()
+ * logs in anew, also for the same user, by UNAUTHENTICATE or on a new connection.
+ */
+void client_forget(struct client *c);
+/*
+ * Cuts the connection, from the loop and without another try: what is under way ends,
+ * client_become() with ERR_CLOSED.
+ */
+void client_drop(struct client *c);
 
 /* Whether the server said so after this login (rule C1), e.g. "UIDPLUS". */
 bool client_has(const struct client *c, const char *capability);
@@ -137,6 +158,18 @@ struct buf *client_cmd_text(struct client_cmd *cmd);
  * the command's and closed with it. A file that has become shorter ends the connection.
  */
 void client_cmd_file(struct client_cmd *cmd, int fd, uint64_t bytes);
+/* Likewise, but `read` writes 1 to `n` bytes into `into` when the peer takes them, and
+ * says how many; less than 1 ends the connection. */
+void client_cmd_source(struct client_cmd *cmd, uint64_t bytes,
+		       ptrdiff_t (*read)(void *arg, char *into, size_t n), void *arg);
+/*
+ * IDLE (RFC 2177), to be sent like any command. It ends with client_idle_end(), or by
+ * itself when another command or client_become() follows. The silence of the server is
+ * not limited meanwhile.
+ */
+struct client_cmd *client_idle_new(struct client *c, const struct client_calls *calls,
+				   void *arg);
+void client_idle_end(struct client_cmd *cmd);
 /* Queues the command; it is the client's from here on. */
 void client_cmd_send(struct client_cmd *cmd);
 struct span client_cmd_tag(const struct client_cmd *cmd);

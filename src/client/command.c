@@ -53,13 +53,14 @@ struct span client_cmd_tag(const struct client_cmd *cmd)
 	return span_str(cmd->tag);
 }
 
-static void add_mark(struct client_cmd *cmd, size_t at, int fd, uint64_t bytes)
+static struct mark *add_mark(struct client_cmd *cmd, enum mark_kind kind, size_t at)
 {
 	if (cmd->marks == cmd->mark_cap) {
 		cmd->mark_cap = cmd->mark_cap ? cmd->mark_cap * 2 : 4;
 		cmd->mark = xrealloc(cmd->mark, cmd->mark_cap * sizeof *cmd->mark);
 	}
-	cmd->mark[cmd->marks++] = (struct mark){ at, fd, bytes };
+	cmd->mark[cmd->marks] = (struct mark){ .at = at, .kind = kind, .fd = -1 };
+	return &cmd->mark[cmd->marks++];
 }
 
 /* Finds the literals that wait in what was printed since the last call. */
@@ -75,7 +76,7 @@ static void scan(struct client_cmd *cmd)
 		struct span rest = span_sub(buf_span(&cmd->text), base, cmd->text.n);
 		enum frame_rc rc = frame_next(&f, &limits, rest, &lit);
 		if (rc == FRAME_LITERAL && lit.sync)
-			add_mark(cmd, base + f.scanned, -1, 0);
+			add_mark(cmd, MARK_WAIT, base + f.scanned);
 		if (rc == FRAME_LITERAL && frame_accept(&f, &limits, &lit))
 			continue;
 		/* One line and no more: what is printed are our own words. */
@@ -88,18 +89,63 @@ static void scan(struct client_cmd *cmd)
 void client_cmd_wait(struct client_cmd *cmd)
 {
 	scan(cmd);
-	add_mark(cmd, cmd->text.n, -1, 0);
+	add_mark(cmd, MARK_WAIT, cmd->text.n);
 }
 
-void client_cmd_file(struct client_cmd *cmd, int fd, uint64_t bytes)
+static struct mark *add_literal(struct client_cmd *cmd, uint64_t bytes)
 {
+	struct mark *m;
+
 	scan(cmd);
 	emit_literal_header(&cmd->text, client_mode(cmd->client), bytes);
 	struct span text = buf_span(&cmd->text);
 	if (!span_ends(text, SPAN("+}\r\n")))
-		add_mark(cmd, cmd->text.n, -1, 0);
-	add_mark(cmd, cmd->text.n, fd, bytes);
+		add_mark(cmd, MARK_WAIT, cmd->text.n);
+	m = add_mark(cmd, MARK_SOURCE, cmd->text.n);
+	m->bytes = bytes;
 	cmd->scanned = cmd->text.n;
+	return m;
+}
+
+void client_cmd_file(struct client_cmd *cmd, int fd, uint64_t bytes)
+{
+	add_literal(cmd, bytes)->fd = fd;
+}
+
+void client_cmd_source(struct client_cmd *cmd, uint64_t bytes,
+		       ptrdiff_t (*read)(void *arg, char *into, size_t n), void *arg)
+{
+	struct mark *m = add_literal(cmd, bytes);
+
+	m->read = read;
+	m->arg = arg;
+}
+
+struct client_cmd *client_idle_new(struct client *c, const struct client_calls *calls,
+				   void *arg)
+{
+	struct client_cmd *cmd = cmd_new(c, ROLE_USER, calls, arg);
+
+	buf_puts(&cmd->text, "IDLE\r\n");
+	client_cmd_wait(cmd);
+	add_mark(cmd, MARK_HOLD, cmd->text.n);
+	buf_puts(&cmd->text, "DONE");
+	cmd->scanned = cmd->text.n;
+	cmd->is_idle = true;
+	return cmd;
+}
+
+void client_idle_end(struct client_cmd *cmd)
+{
+	cmd->is_released = true;
+	cmd->is_holding = false;
+}
+
+void cmd_end_idle(struct client *c)
+{
+	for (struct client_cmd *cmd = c->sending; cmd; cmd = cmd->next)
+		if (cmd->is_idle)
+			client_idle_end(cmd);
 }
 
 void cmd_send(struct client_cmd *cmd)
@@ -108,6 +154,7 @@ void cmd_send(struct client_cmd *cmd)
 
 	buf_puts(&cmd->text, "\r\n");
 	scan(cmd);
+	cmd_end_idle(c);
 	cmd->is_queued = true;
 	*c->last = cmd;
 	c->last = &cmd->next;
@@ -170,7 +217,8 @@ static void finish(struct client *c, struct client_cmd *cmd,
 		login_command_ended(c);
 }
 
-/* A piece of a file into the output. False: the file failed, and the connection with it.
+/* A piece of a source into the output. False: the file failed, and the connection with
+ * it.
  */
 static bool send_file(struct client *c, struct client_cmd *cmd, const struct mark *m)
 {
@@ -179,9 +227,15 @@ static bool send_file(struct client *c, struct client_cmd *cmd, const struct mar
 	struct buf *out = net_out(c->net);
 	ssize_t n;
 
-	do
-		n = pread(m->fd, buf_room(out, want), want, (off_t)cmd->file_sent);
-	while (n < 0 && errno == EINTR);
+	if (m->fd < 0) {
+		n = m->read(m->arg, buf_room(out, want), want);
+		n = n > (ssize_t)want ? -1 : n;
+	} else {
+		do
+			n = pread(m->fd, buf_room(out, want), want,
+				  (off_t)cmd->file_sent);
+		while (n < 0 && errno == EINTR);
+	}
 	if (n <= 0) {
 		connect_drop(c, ERR_IO, "a file that was being sent %s",
 			     n < 0 ? "cannot be read" : "has become shorter");
@@ -205,7 +259,12 @@ static bool send_step(struct client *c, struct client_cmd *cmd)
 		net_write(c->net,
 			  span_sub(buf_span(&cmd->text), cmd->sent, upto - cmd->sent));
 		cmd->sent = upto;
-	} else if (m && m->fd < 0) {
+	} else if (m && m->kind == MARK_HOLD) {
+		cmd->is_holding = !cmd->is_released;
+		if (cmd->is_holding)
+			return false;
+		cmd->next_mark++;
+	} else if (m && m->kind == MARK_WAIT) {
 		cmd->is_waiting = !cmd->is_granted;
 		if (cmd->is_waiting)
 			return false;
@@ -305,7 +364,7 @@ void cmd_answer(struct client *c, const struct response *r)
 		return;
 	}
 	struct client_result result = result_of(r);
-	if (cmd->is_sent || cmd->is_waiting) {
+	if (cmd->is_sent || cmd->is_waiting || cmd->is_holding) {
 		/* Refused where it waited: the literal must not be sent any more. */
 		finish(c, cmd, &result);
 		return;

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/arena.h"
 #include "client/impl.h"
 
@@ -12,8 +13,8 @@
 
 static bool is_due(const struct client *c)
 {
-	return c->net &&
-	       (c->phase == PHASE_GREETING || c->phase == PHASE_UPGRADE || c->first);
+	return c->net && (c->phase == PHASE_GREETING || c->phase == PHASE_UPGRADE ||
+			  (c->first && !c->first->is_holding));
 }
 
 static void on_deadline(void *arg)
@@ -136,7 +137,7 @@ static void forget(struct client *c)
 	c->net = NULL;
 	c->phase = PHASE_OFF;
 	c->epoch++;
-	c->is_preset = false;
+	c->is_preset = c->is_stale = false;
 	reader_reset(c);
 	login_caps_forget(c);
 	sasl_forget(&c->sasl);
@@ -169,16 +170,30 @@ static void on_closed(struct net_stack *s, void *arg, const struct net_error *wh
 	client_leave(c);
 }
 
+/* Which answer it was: the number of the response, and how it begins. */
+static void name_line(const struct client *c, char *text, size_t size)
+{
+	size_t at = strlen(text), n = c->now.n < 60 ? c->now.n : 60;
+
+	at += (size_t)snprintf(text + at, size - at,
+			       " (response %ju: ", (uintmax_t)c->responses);
+	for (size_t i = 0; i < n && c->now.p[i] != '\r' && at + 5 < size; i++)
+		text[at++] = c->now.p[i] >= ' ' && c->now.p[i] <= '~' ? c->now.p[i] : '?';
+	snprintf(text + at, size - at, n < c->now.n ? "...)" : ")");
+}
+
 void connect_drop(struct client *c, enum err rc, const char *fmt, ...)
 {
-	char text[256];
+	char text[320];
 	va_list ap;
 
 	if (!c->net)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	vsnprintf(text, 200, fmt, ap);
 	va_end(ap);
+	if (rc == ERR_CORRUPT && c->now.n)
+		name_line(c, text, sizeof text);
 	count(c);
 	net_abort(c->net);
 	gone(c, rc, span_str(text));
@@ -197,6 +212,26 @@ void connect_logout(struct client *c)
 	net_close_after_flush(net, LOGOUT_MS);
 	forget(c);
 	cmd_end_all(c, SPAN("the connection was given up"));
+}
+
+static void on_drop(void *arg)
+{
+	struct client *c = arg;
+
+	client_enter(c);
+	net_timer_stop(&c->retry);
+	c->become.is_final = true;
+	if (c->net)
+		connect_drop(c, ERR_CLOSED, "the connection was cut by its owner");
+	else if (c->become.is_active)
+		become_fail(c, ERR_CLOSED, "it was cancelled by its owner");
+	client_leave(c);
+}
+
+void client_drop(struct client *c)
+{
+	if (!net_timer_is_running(&c->drop)) /* asked again is not put off */
+		net_timer_start(c->cfg.loop, &c->drop, 0, on_drop, c);
 }
 
 static const struct net_events events = {

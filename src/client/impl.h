@@ -17,10 +17,19 @@ enum phase {
 };
 
 /* A place in a command's text where the sender stops. */
+enum mark_kind {
+	MARK_WAIT,   /* "+" must come first */
+	MARK_HOLD,   /* IDLE: until its owner, or what stands behind it, wants on */
+	MARK_SOURCE, /* bytes of a file, or of a function */
+};
+
 struct mark {
 	size_t at;
-	int fd;		/* -1: "+" must come first */
-	uint64_t bytes; /* of the file */
+	enum mark_kind kind;
+	int fd; /* -1: `read` gives them */
+	ptrdiff_t (*read)(void *arg, char *into, size_t n);
+	void *arg;
+	uint64_t bytes;
 };
 
 /* What a command is to the client itself. */
@@ -49,6 +58,7 @@ struct client_cmd {
 	size_t sent, next_mark;
 	uint64_t file_sent;
 	bool is_queued, is_started, is_sent, is_granted, is_waiting;
+	bool is_idle, is_holding, is_released; /* IDLE */
 	/* The answer, when it came before all was sent. */
 	bool is_answered;
 	struct client_result result;
@@ -62,6 +72,7 @@ struct become {
 	void *arg;
 	uint64_t give_up_ms; /* clock_mono_ms; 0: not set yet */
 	uint64_t pause_ms;
+	bool is_final; /* the next loss of the connection ends it */
 };
 
 struct client {
@@ -73,11 +84,15 @@ struct client {
 	bool is_dead;	/* freed inside a callback */
 	uint32_t epoch; /* of the connection: a callback may have changed it */
 	bool is_preset; /* logged in by the greeting (PREAUTH) */
+	bool is_stale;	/* client_forget(): the same user, too, needs a login */
 	/* Reading. */
 	struct buf in;
 	struct frame frame;
 	struct buf skeleton; /* a response whose literals went elsewhere */
 	uint64_t literal_left;
+	uint64_t responses;	  /* on this connection */
+	struct span literal_head; /* of the response whose literal begins */
+	struct span now;	  /* what is being read, for errors */
 	struct client_cmd *sink;
 	struct arena *frame_arena;
 	/* Commands, oldest first; `sending` is the first that is not sent whole. */
@@ -98,7 +113,7 @@ struct client {
 	bool was_connected;
 	struct become become;
 	struct sasl sasl;
-	struct net_timer deadline, retry;
+	struct net_timer deadline, retry, drop, more;
 	struct client_stats stats; /* of the connections that have ended, and counts */
 };
 
@@ -121,6 +136,8 @@ void client_touch(struct client *c);
 struct client_cmd *cmd_new(struct client *c, enum role role,
 			   const struct client_calls *calls, void *arg);
 void cmd_send(struct client_cmd *cmd);
+/* IDLE commands end: something is to be sent behind them. */
+void cmd_end_idle(struct client *c);
 /* "+" must come before what is printed next. */
 void client_cmd_wait(struct client_cmd *cmd);
 void cmd_pump(struct client *c);

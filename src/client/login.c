@@ -64,7 +64,8 @@ void login_lost(struct client *c, enum err rc, struct span why)
 	struct become *b = &c->become;
 	uint64_t now = clock_mono_ms();
 	/* Bytes that make no sense, or a refusal, will not become better. */
-	bool is_final = rc == ERR_CORRUPT || rc == ERR_UNSUPPORTED || rc == ERR_DENIED;
+	bool is_final = b->is_final || rc == ERR_CORRUPT || rc == ERR_UNSUPPORTED ||
+			rc == ERR_DENIED;
 
 	if (b->give_up_ms == 0)
 		b->give_up_ms = now + c->cfg.retry_ms;
@@ -206,7 +207,7 @@ static void auth_done(void *arg, const struct client_result *r)
 	}
 	sasl_end(&c->sasl);
 	c->phase = PHASE_IN;
-	c->is_preset = false;
+	c->is_preset = c->is_stale = false;
 	c->stats.logins++;
 	buf_clear(&c->user);
 	buf_put(&c->user, buf_span(&c->become.user));
@@ -411,18 +412,21 @@ static bool must_ask(const struct client *c)
 	       !c->cfg.never_switch && !client_has(c, "UNAUTHENTICATE");
 }
 
+static bool is_acting_for(const struct client *c, struct span user)
+{
+	return c->phase == PHASE_IN && !c->is_preset && !c->is_stale &&
+	       span_eq(buf_span(&c->user), user);
+}
+
 static void step_in(struct client *c)
 {
 	if (c->is_asking)
 		return; /* capability_done() goes on */
 	if (!c->has_caps) {
 		ask_caps(c);
-	} else if (!c->is_preset &&
-		   span_eq(buf_span(&c->user), buf_span(&c->become.user)) &&
-		   wants_compress(c)) {
+	} else if (is_acting_for(c, buf_span(&c->become.user)) && wants_compress(c)) {
 		send_compress(c);
-	} else if (!c->is_preset &&
-		   span_eq(buf_span(&c->user), buf_span(&c->become.user))) {
+	} else if (is_acting_for(c, buf_span(&c->become.user))) {
 		struct client_result ok = { .rc = ERR_OK };
 		become_end(c, &ok);
 	} else if (can_switch(c)) {
@@ -458,7 +462,7 @@ void client_become(struct client *c, struct span user,
 		   void (*done)(void *arg, const struct client_result *result), void *arg)
 {
 	struct become *b = &c->become;
-	bool is_same = span_eq(user, buf_span(&c->user)) && c->phase == PHASE_IN;
+	bool is_same = is_acting_for(c, user);
 	bool is_sayable = !user.n || !memchr(user.p, 0, user.n);
 
 	assert(!b->is_active);
@@ -467,9 +471,10 @@ void client_become(struct client *c, struct span user,
 	b->done = done;
 	b->arg = arg;
 	b->is_active = true;
-	b->is_close_due = false;
+	b->is_close_due = b->is_final = false;
 	b->give_up_ms = b->pause_ms = 0;
 	client_enter(c);
+	cmd_end_idle(c);
 	/* The first two cannot end at once; the rest is left to the loop. */
 	if (c->phase == PHASE_OFF && !c->cfg.dial)
 		connect_start(c);

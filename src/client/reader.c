@@ -9,12 +9,16 @@
 static const struct frame_limits limits = { .line_bytes = (size_t)16 << 20,
 					    .total_bytes = (size_t)20 << 20 };
 
+/* Read at most in one turn of the loop. */
+#define TURN_BYTES ((size_t)1 << 20)
+
 void reader_reset(struct client *c)
 {
 	buf_done(&c->in);
 	buf_done(&c->skeleton);
 	frame_init(&c->frame, FRAME_RESPONSES);
-	c->literal_left = 0;
+	net_timer_stop(&c->more);
+	c->literal_left = c->responses = 0;
 	c->sink = NULL;
 }
 
@@ -38,6 +42,8 @@ static void offer(struct client *c, const struct client_data *d)
 			return;
 		cmd = cmd->next;
 	}
+	if (c->cfg.unsolicited && !c->is_dead)
+		c->cfg.unsolicited(c->cfg.unsolicited_arg, d);
 }
 
 static void take_untagged(struct client *c, const struct client_data *d)
@@ -50,6 +56,8 @@ static void take_untagged(struct client *c, const struct client_data *d)
 		struct span words = span_sub(d->frame, d->at.at, d->frame.n);
 		c->was_told = c->first && c->first->role == ROLE_AUTHENTICATE;
 		login_caps_set(c, span_trim(words));
+		if (c->phase == PHASE_IN)
+			offer(c, d);
 		return;
 	}
 	if (r->cond == COND_BYE) {
@@ -94,12 +102,16 @@ static void take_frame(struct client *c)
 {
 	struct buf whole = c->skeleton;
 	size_t n = c->frame.scanned;
+	bool is_head = !whole.n; /* else counted when its literal came */
 
 	c->skeleton = (struct buf){ 0 };
 	buf_put(&whole, span_sub(buf_span(&c->in), 0, n));
 	buf_take(&c->in, n);
+	c->responses += is_head;
 	frame_reset(&c->frame);
+	c->now = buf_span(&whole);
 	take_response(c, buf_span(&whole));
+	c->now = SPAN_NONE;
 	buf_clear(&whole);
 	buf_shrink(&whole, CLIENT_LITERAL_MAX);
 	if (c->skeleton.p)
@@ -108,15 +120,29 @@ static void take_frame(struct client *c)
 		c->skeleton = whole;
 }
 
+/* What makes no sense and is not a whole response yet. */
+static void bad_bytes(struct client *c, const char *what)
+{
+	c->responses += c->skeleton.n == 0;
+	c->now = c->skeleton.n ? buf_span(&c->skeleton) : buf_span(&c->in);
+	connect_drop(c, ERR_CORRUPT, "%s", what);
+	c->now = SPAN_NONE;
+}
+
 /* A large literal begins: the text so far stays, with an empty literal in its place. */
 static void begin_literal(struct client *c, const struct frame_literal *lit)
 {
 	struct span head = span_sub(buf_span(&c->in), 0, lit->header_off);
 
 	if (c->skeleton.n + head.n > limits.total_bytes) {
-		connect_drop(c, ERR_CORRUPT, "the server sent a response without end");
+		bad_bytes(c, "the server sent a response without end");
 		return;
 	}
+	if (c->cfg.literal_max && lit->bytes > c->cfg.literal_max) {
+		bad_bytes(c, "the server sent a literal larger than is allowed");
+		return;
+	}
+	c->responses += c->skeleton.n == 0;
 	buf_put(&c->skeleton, head);
 	buf_puts(&c->skeleton, lit->literal8 ? "~{0}\r\n" : "{0}\r\n");
 	buf_take(&c->in, c->frame.scanned);
@@ -128,6 +154,8 @@ static void begin_literal(struct client *c, const struct frame_literal *lit)
 	struct cursor cur = open_frame(c, buf_span(&c->skeleton));
 	if (!cursor_response(&cur, &r))
 		return; /* said when it is complete */
+	c->literal_head = span_sub(buf_span(&c->skeleton), cur.at,
+				   c->skeleton.n - cur.at - (lit->literal8 ? 6 : 5));
 	for (struct client_cmd *cmd = c->first; cmd && cmd->is_started; cmd = cmd->next)
 		if (cmd->calls && cmd->calls->literal &&
 		    cmd->calls->literal(cmd->arg, &r, SPAN_NONE, lit->bytes)) {
@@ -173,15 +201,22 @@ static bool step(struct client *c)
 		if (lit.bytes > CLIENT_LITERAL_MAX) {
 			begin_literal(c, &lit);
 		} else if (!frame_accept(&c->frame, &limits, &lit)) {
-			connect_drop(c, ERR_CORRUPT,
-				     "the server sent a response without end");
+			bad_bytes(c, "the server sent a response without end");
 		}
 		break;
-	default:
-		connect_drop(c, ERR_CORRUPT, "the server sent a line that is no IMAP");
-		break;
+	default: bad_bytes(c, "the server sent a line that is no IMAP"); break;
 	}
 	return c->epoch == epoch && !c->is_dead && c->phase != PHASE_UPGRADE;
+}
+
+static void on_more(void *arg)
+{
+	struct client *c = arg;
+
+	client_enter(c);
+	if (c->net)
+		reader_readable(c);
+	client_leave(c);
 }
 
 void reader_readable(struct client *c)
@@ -189,7 +224,7 @@ void reader_readable(struct client *c)
 	struct net_stack *net = c->net;
 	uint32_t epoch = c->epoch;
 
-	for (;;) {
+	for (size_t taken = 0;;) {
 		ptrdiff_t n = net_read(net, &c->in);
 		if (n == 0 || n == NET_ERR)
 			return;
@@ -202,5 +237,11 @@ void reader_readable(struct client *c)
 		/* STARTTLS put a layer on it, or it is another one now. */
 		if (c->is_dead || c->epoch != epoch || c->phase == PHASE_UPGRADE)
 			return;
+		/* A server that never stops must not keep deadlines from coming. */
+		taken += (size_t)n;
+		if (taken > TURN_BYTES) {
+			net_timer_start(c->cfg.loop, &c->more, 0, on_more, c);
+			return;
+		}
 	}
 }

@@ -123,6 +123,17 @@ void net_loop_turn(struct loop *l, bool wait)
 	atomic_store(&l->is_running, false);
 }
 
+int net_loop_fd(const struct loop *l)
+{
+	return uv_backend_fd(&l->uv);
+}
+
+int net_loop_timeout_ms(struct loop *l)
+{
+	uv_update_time(&l->uv); /* it counts from there */
+	return uv_backend_timeout(&l->uv);
+}
+
 static void *thread_main(void *arg)
 {
 	net_loop_run(arg);

@@ -31,6 +31,12 @@ void net_loop_run(struct loop *l);
 /* Handles what is there, waiting for it at most once and if `wait`; for tests and
  * clients. */
 void net_loop_turn(struct loop *l, bool wait);
+/*
+ * For who has a loop of his own: a descriptor to poll for reading, at most so many ms (-1:
+ * for ever), before net_loop_turn(l, false).
+ */
+int net_loop_fd(const struct loop *l);
+int net_loop_timeout_ms(struct loop *l);
 /* Starts a thread that runs the loop (all signals blocked); ERR_LIMIT when there is none.
  */
 enum err net_loop_start(struct loop *l);
