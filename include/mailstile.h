@@ -412,6 +412,62 @@ enum mailstile_rc mailstile_idle_wait(struct mailstile *m, uint32_t ms,
  * next call. */
 const char *mailstile_error(const struct mailstile *m);
 
+/* --- the pool ----------------------------------------------------------------- */
+
+/*
+ * Connections that are kept for the next user. One is found by server, TLS options and
+ * credential, not by user (rule C8): where the server has UNAUTHENTICATE it serves them
+ * all. All calls may be made by any thread at any time; a client that was taken belongs to
+ * its taker until it is given back.
+ */
+struct mailstile_pool_options {
+	size_t size;		/* MAILSTILE_POOL_OPTIONS sets it */
+	unsigned connections;	/* at most, in use and idle together; 8 */
+	uint32_t wait_ms;	/* take waits for one at most so long; 30 s */
+	uint32_t idle_ms;	/* one that nobody wanted so long is closed; 5 min */
+	uint32_t age_ms;	/* one older than this is closed when given back; 1 h */
+	uint32_t check_ms;	/* unused for longer, it is asked NOOP first; 30 s */
+	unsigned users;		/* logins of one connection at most; 0: any number */
+	/* The same user again finds what his last login left: mailbox, ENABLE, NOTIFY. Else
+	 * each taker gets a fresh login; what was left by another user never shows. */
+	bool keep_login;
+};
+
+#define MAILSTILE_POOL_OPTIONS                                                           \
+	{                                                                                \
+		.size = sizeof(struct mailstile_pool_options)                            \
+	}
+
+struct mailstile_pool;
+
+/* `o` NULL: the defaults. NULL: not a struct of this library. */
+struct mailstile_pool *mailstile_pool_new(const struct mailstile_pool_options *o);
+/* Closes what is idle; what is out when it is given back, and then the pool is gone. No
+ * call but mailstile_pool_give() may follow. NULL is fine. */
+void mailstile_pool_free(struct mailstile_pool *pool);
+/*
+ * A client that acts for `user`: an idle one, a new one, or one that is given back within
+ * wait_ms. A connection that turned out dead is replaced once. OK, and *ret_client is the
+ * caller's until he gives it back; else as mailstile_act_for() says, or LIMIT: all are
+ * in use; `ret_why`, if given, gets the reason.
+ */
+enum mailstile_rc mailstile_pool_take(struct mailstile_pool *pool,
+				      const struct mailstile_options *o, const char *user,
+				      struct mailstile **ret_client,
+				      enum mailstile_how *ret_how, char *ret_why,
+				      size_t size);
+/* Gives it back. It is kept unless commands are under way or not sent, it is not logged in,
+ * or over an age or number. Not from its callbacks. */
+void mailstile_pool_give(struct mailstile_pool *pool, struct mailstile *m);
+
+struct mailstile_pool_stats {
+	unsigned in_use, idle;
+	uint64_t taken, made; /* takes that succeeded; connections that were made new */
+	uint64_t dropped;     /* not kept, or closed while idle */
+};
+void mailstile_pool_stats(struct mailstile_pool *pool,
+			  struct mailstile_pool_stats *ret_stats, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -23,7 +23,7 @@ PYTHON = "/usr/bin/python3"
 SANITIZED = BUILD / "asan"
 # What is worth its time under TSan: loops, workers, the commit thread, shared views.
 THREADED = ["base/task", "net/loop", "net/listener", "net/stack", "net/tls", "auth login",
-            "auth throttle", "auth verdict", "store/engine", "store/commit",
+            "auth throttle", "auth verdict", "client pool", "client library", "store/engine", "store/commit",
             "store/sessions/mem", "store/life/mem", "store/model/mem"]
 FUZZ_SECONDS = int(os.environ.get("MAILSTILE_FUZZ_SECONDS", "4"))
 
