@@ -89,6 +89,8 @@ static enum err by_hash(struct login_op *l, const struct user *u)
 static enum err by_password(struct login_op *l, const struct user *u)
 {
 	struct span password = l->request.password;
+	bool is_asked = u && span_starts(u->hash, USER_HASH_ASK);
+	enum err rc;
 
 	if (has_password(u)) {
 		struct verdict_key k = verdict_key_of(u, password);
@@ -96,8 +98,10 @@ static enum err by_password(struct login_op *l, const struct user *u)
 		if (verdicts_has(l->auth->verdicts, &k, clock_mono_ms()))
 			return ERR_OK;
 	}
-	if (!u || !span_starts(u->hash, USER_HASH_ASK))
-		return by_hash(l, u);
+	/* A hash for everybody, as who is nobody's must take the time of who is. */
+	rc = by_hash(l, is_asked ? NULL : u);
+	if (!is_asked)
+		return rc;
 	if (!l->auth->databases || !password.n || memchr(password.p, 0, password.n))
 		return ERR_AUTH;
 	return userdbs_ask(l->auth->databases, u, password);
@@ -129,6 +133,10 @@ static enum err check(struct login_op *l)
 		rc = ERR_IO;
 	else
 		rc = by_password(l, u);
+	if (rc == ERR_AUTH && l->auth->databases &&
+	    !(u && span_starts(u->hash, USER_HASH_ASK)) &&
+	    userdbs_ask_in_vain(l->auth->databases, l->request.authcid) == ERR_IO)
+		asked = ERR_IO;
 	/* While a database is down, who is in the table cannot be told from who is not.
 	 */
 	if (asked == ERR_IO && rc == ERR_AUTH)

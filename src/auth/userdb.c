@@ -3,12 +3,18 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/un.h>
 
 #include "auth/userdb_kind.h"
 #include "base/arena.h"
 #include "base/clock.h"
 
-enum { BACKOFF_FIRST_MS = 250, BACKOFF_MOST_MS = 30000, IDLE_MAX = 1024 };
+enum {
+	BACKOFF_FIRST_MS = 250,
+	BACKOFF_MOST_MS = 30000,
+	IDLE_MAX = 1024,
+	SASL_STRING_MAX = 255,
+};
 
 struct userdb {
 	struct userdb_config c;
@@ -35,6 +41,7 @@ static const struct userdb_kind *kind_of(enum userdb_type type)
 {
 	switch (type) {
 	case USERDB_SQLITE: return &userdb_sqlite;
+	case USERDB_SASLAUTHD: return &userdb_saslauthd;
 	default: return NULL;
 	}
 }
@@ -123,6 +130,17 @@ bool userdb_name_ok(struct span name)
 	return is_ok;
 }
 
+/* As everybody's row would have them. */
+static bool groups_ok(const struct userdb_config *c, struct buf *ret_why)
+{
+	struct userdb_row row = { 0 };
+	struct users *u = NULL;
+	enum err rc = userdb_row_user(&row, c, SPAN("everybody"), &u, ret_why);
+
+	users_unref(u);
+	return rc == ERR_OK;
+}
+
 bool userdb_config_ok(const struct userdb_config *c, struct buf *ret_why)
 {
 	bool is_sql = c->type != USERDB_SASLAUTHD;
@@ -135,8 +153,15 @@ bool userdb_config_ok(const struct userdb_config *c, struct buf *ret_why)
 		buf_puts(ret_why, "The connection to PostgreSQL is missing.");
 	else if (c->type == USERDB_SASLAUTHD && (!c->socket || !*c->socket))
 		buf_puts(ret_why, "The socket of saslauthd is missing.");
+	else if (c->type == USERDB_SASLAUTHD &&
+		 (strlen(c->socket) >= sizeof((struct sockaddr_un *)NULL)->sun_path ||
+		  (c->service && strlen(c->service) > SASL_STRING_MAX) ||
+		  (c->realm && strlen(c->realm) > SASL_STRING_MAX)))
+		buf_puts(ret_why,
+			 "The path of a socket has 107 bytes at most; service and "
+			 "realm have 255.");
 	else
-		return true;
+		return is_sql || groups_ok(c, ret_why);
 	return false;
 }
 
@@ -309,4 +334,15 @@ enum err userdbs_ask(struct userdbs *d, const struct user *u, struct span passwo
 		if (d->at[i].kind->ask && span_eq(span_str(d->at[i].c.name), who))
 			return ask_one(d, &d->at[i], &q);
 	return ERR_AUTH;
+}
+
+enum err userdbs_ask_in_vain(struct userdbs *d, struct span name)
+{
+	const struct span wrong = SPAN("\x01");
+	struct question q = { .name = name, .password = &wrong };
+
+	for (size_t i = 0; i < d->n; i++)
+		if (d->at[i].c.knows_everybody && userdb_name_ok(name))
+			return ask_one(d, &d->at[i], &q) == ERR_IO ? ERR_IO : ERR_OK;
+	return ERR_OK;
 }

@@ -68,6 +68,12 @@ enum err userdbs_find(struct userdbs *d, struct span name, struct users **ret);
 enum err userdbs_ask(struct userdbs *d, const struct user *u, struct span password);
 
 /*
+ * Takes the time that a wrong password of a name takes that only a saslauthd can judge,
+ * for one of another place: it is asked with a password that is nobody's. ERR_OK; ERR_IO.
+ */
+enum err userdbs_ask_in_vain(struct userdbs *d, struct span name);
+
+/*
  * Names for which databases are asked: in normal form, the same after SASLprep (RFC
  * 4013), and without "%*?\()/", which mean something in patterns, filters and paths.
  */

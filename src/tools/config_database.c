@@ -51,6 +51,12 @@ static enum err check(struct load *l, size_t i, const struct userdb_config *x)
 		if (strcmp(l->c->database[k].name, x->name) == 0)
 			rc = config_refuse(l, place(l, i, "name"),
 					   "There is a database \"%s\" above.", x->name);
+	if (rc == ERR_OK && i && l->c->database[i - 1].knows_everybody)
+		rc = config_refuse(
+		    l, place(l, i, "name"),
+		    "Nobody would be looked up here: \"%s\" above takes any "
+		    "name. Put it last, or give it everybody: false.",
+		    l->c->database[i - 1].name);
 	if (rc == ERR_OK && !userdb_config_ok(x, &why)) {
 		buf_putc(&why, 0);
 		rc = config_refuse(l, place(l, i, "type"), "%s", buf_span(&why).p);
@@ -67,14 +73,25 @@ static const char *keep(struct config *c, const char *text)
 static enum err take(struct load *l, size_t i, const struct raw_database *r)
 {
 	struct config *c = l->c;
+	bool is_sasl = r->type == USERDB_SASLAUTHD;
 
 	c->database[i] = (struct userdb_config){
 		.name = arena_strdup(c->arena, r->name),
 		.type = (enum userdb_type)r->type,
 		.file = r->file && *r->file ? config_path(c, r->file, "") : NULL,
 		.query = keep(c, r->query),
+		.service = keep(c, r->service ? r->service
+				   : is_sasl  ? "imap"
+					      : NULL),
+		.realm = keep(c, r->realm),
+		.groups = keep(c, r->groups),
+		.knows_everybody = is_sasl && (!r->everybody || *r->everybody),
 		.has_admins = r->admins && *r->admins,
 	};
+	if (is_sasl)
+		c->database[i].socket = r->socket && *r->socket
+					    ? config_path(c, r->socket, "")
+					    : "/run/saslauthd/mux";
 	c->n_databases = i + 1;
 	return check(l, i, &c->database[i]);
 }

@@ -84,13 +84,21 @@ static const cyaml_schema_value_t certificate_value = {
 			    certificate_fields),
 };
 
-static const cyaml_strval_t type_words[] = { { "sqlite", USERDB_SQLITE } };
+static const cyaml_strval_t type_words[] = {
+	{ "sqlite", USERDB_SQLITE },
+	{ "saslauthd", USERDB_SASLAUTHD },
+};
 static const cyaml_schema_field_t database_fields[] = {
 	TEXT("name", 0, struct raw_database, name),
 	CYAML_FIELD_ENUM("type", STRICT, struct raw_database, type, type_words,
 			 COUNT(type_words)),
 	TEXT("file", OPT, struct raw_database, file),
 	TEXT("query", OPT, struct raw_database, query),
+	TEXT("socket", OPT, struct raw_database, socket),
+	TEXT("service", OPT, struct raw_database, service),
+	TEXT("realm", OPT, struct raw_database, realm),
+	TEXT("groups", OPT, struct raw_database, groups),
+	WORD_PTR("everybody", struct raw_database, everybody, yes_no_words),
 	WORD_PTR("admins", struct raw_database, admins, yes_no_words),
 	CYAML_FIELD_END,
 };
